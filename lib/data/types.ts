@@ -1,0 +1,45 @@
+/** Pictures that can be read by index; all of one square size, RGB. Decoding may be lazy. */
+export interface ImageSource {
+  /** Number of pictures. */
+  readonly length: number;
+  /** Height and width in pixels of what `read` gives. */
+  readonly size: number;
+  /** Class index of each picture, length `length`. */
+  readonly labels: Int32Array;
+  /** A stable name of picture `i` (its path or icon name) for reports and messages. */
+  id(i: number): string;
+  /** Pixels of the named pictures, uint8 RGB, row-major [indices.length, size, size, 3]. */
+  read(indices: ArrayLike<number>): Promise<Uint8Array>;
+}
+
+/** Bounds of the shot groups by training count n. */
+export interface ShotBounds {
+  /** many: n > manyAbove (or ≥ manyAbove + 1). */
+  manyAbove: number;
+  /** few: n ≤ fewUpTo; medium lies between. */
+  fewUpTo: number;
+}
+
+/** A long-tailed data set with a text for every class. */
+export interface LongTailData {
+  readonly name: string;
+  /** Clean class names, index = label. */
+  readonly classes: string[];
+  /** Class text: sentences[c] are the sentences of class c, prompts first; at least one each. */
+  readonly sentences: string[][];
+  readonly train: ImageSource;
+  readonly val?: ImageSource;
+  readonly test?: ImageSource;
+  readonly shots: ShotBounds;
+}
+
+/** Picture–caption pairs without classes, for `vl-ltr clip`. */
+export interface PairData {
+  readonly images: ImageSource;
+  /** captions[i]: the possible captions of picture i (one is drawn each time), at least one. */
+  readonly captions: string[][];
+  /** Sampling weight of each picture (unnormalised). */
+  readonly weights: Float64Array;
+  /** Pictures with equal keys show the same concept: positives of one another in a batch. */
+  readonly keys: Int32Array;
+}

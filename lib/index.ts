@@ -1,0 +1,2 @@
+export { VlltrError } from './errors.js';
+export { tf } from './runtime/tf.js';
