@@ -53,7 +53,7 @@ export function logitScaleBound(layout: FlatLayout, name = 'logit_scale'): Adamw
 
 /** Moments of zero. The caller owns them. */
 export function adamwInit(layout: FlatLayout): { m: tf.Tensor1D; v: tf.Tensor1D } {
-  return { m: tf.zeros([layout.total]), v: tf.zeros([layout.total]) };
+  return { m: tf.zeros([layout.size]), v: tf.zeros([layout.size]) };
 }
 
 /** Replaces x_i by min(x_i, value); NaN stays NaN. */

@@ -10,7 +10,7 @@ export interface FlatLayout {
   /** First element of each parameter. */
   readonly offsets: readonly number[];
   /** Elements of all. */
-  readonly total: number;
+  readonly size: number;
 }
 
 /**
@@ -28,15 +28,15 @@ export function flatLayout(map: TensorMap, names: readonly string[] = Object.key
   check(names.length > 0, 'ERR_ARGUMENT', () => 'a flat layout needs at least one parameter');
   const sizes = shapes.map((shape) => shape.reduce((a, b) => a * b, 1));
   const offsets: number[] = [];
-  let total = 0;
+  let size = 0;
   for (const n of sizes) {
-    offsets.push(total);
-    total += n;
+    offsets.push(size);
+    size += n;
   }
-  return { names: [...names], shapes, sizes, offsets, total };
+  return { names: [...names], shapes, sizes, offsets, size };
 }
 
-/** The parameters of a layout as one vector [layout.total]. Differentiable. */
+/** The parameters of a layout as one vector [layout.size]. Differentiable. */
 export function pack(layout: FlatLayout, map: TensorMap): tf.Tensor1D {
   return tf.tidy(() =>
     tf.concat1d(
@@ -44,7 +44,7 @@ export function pack(layout: FlatLayout, map: TensorMap): tf.Tensor1D {
         const tensor = map[name];
         check(tensor, 'ERR_ARGUMENT', () => `there is no parameter '${name}'`);
         check(
-          tensor.size === layout.totals[i],
+          tensor.size === layout.sizes[i],
           'ERR_ARGUMENT',
           () => `'${name}' is [${tensor.shape}]; expected [${layout.shapes[i]}]`,
         );
@@ -54,11 +54,11 @@ export function pack(layout: FlatLayout, map: TensorMap): tf.Tensor1D {
   );
 }
 
-/** The named parameters that a vector [layout.total] holds. Differentiable: the gradient is one concatenation. */
+/** The named parameters that a vector [layout.size] holds. Differentiable: the gradient is one concatenation. */
 export function unpack(layout: FlatLayout, flat: tf.Tensor1D): TensorMap {
-  check(flat.size === layout.total, 'ERR_ARGUMENT', () => `the vector has ${flat.size} elements, not ${layout.total}`);
+  check(flat.size === layout.size, 'ERR_ARGUMENT', () => `the vector has ${flat.size} elements, not ${layout.size}`);
   return tf.tidy(() => {
-    const parts = layout.names.length === 1 ? [flat] : tf.split(flat, [...layout.totals]);
+    const parts = layout.names.length === 1 ? [flat] : tf.split(flat, [...layout.sizes]);
     return Object.fromEntries(layout.names.map((name, i) => [name, parts[i]!.reshape([...layout.shapes[i]!])]));
   });
 }
@@ -70,14 +70,14 @@ export function nameAt(layout: FlatLayout, index: number): string {
   return layout.names[i]!;
 }
 
-/** A constant vector [layout.total] with one value for each parameter. The caller disposes it. */
+/** A constant vector [layout.size] with one value for each parameter. The caller disposes it. */
 export function perParameter(
   layout: FlatLayout,
   value: (name: string, shape: readonly number[]) => number,
 ): tf.Tensor1D {
-  const out = new Float32Array(layout.total);
+  const out = new Float32Array(layout.size);
   layout.names.forEach((name, i) => {
-    out.fill(value(name, layout.shapes[i]!), layout.offsets[i]!, layout.offsets[i]! + layout.totals[i]!);
+    out.fill(value(name, layout.shapes[i]!), layout.offsets[i]!, layout.offsets[i]! + layout.sizes[i]!);
   });
   return tf.tensor1d(out);
 }

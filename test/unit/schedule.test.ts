@@ -3,24 +3,24 @@ import { constant, cosine, epochCosine } from '../../lib/training/schedule.js';
 
 describe('cosine', () => {
   it('rises linearly, then falls to the minimum', () => {
-    const rate = cosine({ peak: 1, steps: 100, warmupSteps: 10 });
+    const rate = cosine({ base: 1, steps: 100, warmup: 10 });
     expect(rate(0)).toBeCloseTo(0.1, 12);
     expect(rate(4)).toBeCloseTo(0.5 * 0.5 * (1 + Math.cos(Math.PI * 0.04)), 12);
     expect(rate(50)).toBeCloseTo(0.5, 12);
     expect(rate(99)).toBeLessThan(0.001);
-    expect(cosine({ peak: 1, steps: 10, min: 0.2 })(10)).toBeCloseTo(0.2, 12);
-    expect(cosine({ peak: 1, steps: 10 })(0)).toBe(1);
+    expect(cosine({ base: 1, steps: 10, min: 0.2 })(10)).toBeCloseTo(0.2, 12);
+    expect(cosine({ base: 1, steps: 10 })(0)).toBe(1);
     expect(constant(0.3)(7)).toBe(0.3);
   });
   it('refuses a warm-up longer than the run', () => {
-    expect(() => cosine({ peak: 1, steps: 5, warmupSteps: 6 })).toThrow(/warmupSteps is 6/);
-    expect(() => cosine({ peak: 1, steps: 0 })).toThrow(/steps is 0/);
+    expect(() => cosine({ base: 1, steps: 5, warmup: 6 })).toThrow(/warmup is 6/);
+    expect(() => cosine({ base: 1, steps: 0 })).toThrow(/steps is 0/);
   });
 });
 
 describe("the authors' schedule", () => {
   it('runs epochs 0 and 1 at 1e-6 and epoch e at f(e-1)', () => {
-    const rate = epochCosine({ peak: 5e-5, epochs: 50, stepsPerEpoch: 10 });
+    const rate = epochCosine({ base: 5e-5, epochs: 50, stepsPerEpoch: 10 });
     expect(rate(0)).toBe(1e-6);
     expect(rate(19)).toBe(1e-6);
     expect(rate(20)).toBeCloseTo(1e-6 + (5e-5 - 1e-6) / 5, 15);
@@ -30,7 +30,7 @@ describe("the authors' schedule", () => {
     expect(rate(499)).toBeCloseTo(2.5e-5 * (1 + Math.cos((Math.PI * 48) / 50)), 15);
   });
   it('starts at the base rate without a warm-up and ends at the minimum', () => {
-    const rate = epochCosine({ peak: 1e-3, epochs: 2, stepsPerEpoch: 1, warmupEpochs: 0, min: 1e-5 });
+    const rate = epochCosine({ base: 1e-3, epochs: 2, stepsPerEpoch: 1, warmupEpochs: 0, min: 1e-5 });
     expect(rate(0)).toBe(1e-3);
     expect(rate(1)).toBe(1e-3);
     expect(rate(3)).toBeCloseTo(1e-5, 15);

@@ -74,7 +74,7 @@ describe('AdamW', () => {
       const all: TensorMap = { w: tf.ones([2, 2]), logit_scale: tf.scalar(4.6), b: tf.ones([3]) };
       const layout = flatLayout(all, names);
       const state: AdamwState = { params: pack(layout, all), ...adamwInit(layout) };
-      const grad = tf.fill([layout.total], -1) as tf.Tensor1D;
+      const grad = tf.fill([layout.size], -1) as tf.Tensor1D;
       const mask = decayMask(layout);
       const [learningRate, step] = [tf.scalar(0.1), tf.scalar(1)];
       const before = tf.memory().numTensors;
@@ -136,7 +136,7 @@ describe('flat layout', () => {
         .sum(),
     )(flat);
     expect([...grad.dataSync()]).toEqual(names.length === 1 ? [2, 4] : [2, 4, 0, 0, 0]);
-    expect(nameAt(layout, layout.total - 1)).toBe(names.at(-1));
+    expect(nameAt(layout, layout.size - 1)).toBe(names.at(-1));
     expect(nameAt(layout, 1)).toBe('a');
   });
 });
