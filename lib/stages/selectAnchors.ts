@@ -1,0 +1,176 @@
+import { VlltrError } from '../errors.js';
+import { Arguments, type Integers } from '../ops/arguments.js';
+import { product } from '../ops/product.js';
+import { tf } from '../runtime/tf.js';
+
+export interface SelectAnchorsArguments {
+  /** Sentence features, unit rows, float32 [Σ counts, D], grouped by class. */
+  text: tf.Tensor2D;
+  /** Sentences of each class, int32 [C]. */
+  counts: Integers;
+  /** Image features, unit rows, float32 [N, D]. */
+  image: tf.Tensor2D;
+  /** Class of each image, int32 [N], each in [0, C). */
+  labels: Integers;
+  /** ln(1/τ) of the model that made the features. */
+  logitScale: number | tf.Scalar;
+  /** How many sentences a class keeps at most, M. */
+  anchors: number;
+}
+
+export interface SelectedAnchors {
+  /** Loss of each sentence, [Σ counts]. */
+  losses: Float32Array;
+  /** Within-class indices of each class's best min(M, count) sentences, by ascending loss, ties by index. */
+  selected: number[][];
+}
+
+/** Similarities held at a time: bounds the memory whatever the number of sentences. */
+const TILE_ELEMENTS = 2 ** 22;
+
+/**
+ * Anchor sentence selection (AnSS; Tian et al., ECCV 2022, section 3.3). The loss of sentence s of class c is the mean,
+ * over the images of class c, of −log softmax over all images of exp(logitScale)·⟨t_s, v_i⟩.
+ *
+ * A class with no image falls back to its zero-shot order: the loss of its sentence s is −exp(logitScale)·⟨t_s, m⟩ with
+ * m the unit mean of the class's own sentences. Sentences with the same features have the same loss, bit for bit.
+ * Reads the tensors' values, so it is not for use inside a training step. Throws `ERR_ARGUMENT`.
+ */
+export function selectAnchors(args: SelectAnchorsArguments): SelectedAnchors {
+  const { text, image, anchors } = args;
+  const argument = new Arguments('selectAnchors');
+  argument.integers('counts', args.counts, 'C', 0);
+  argument.tensor('text', text, ['S', 'D']);
+  argument.tensor('image', image, ['N', 'D']);
+  argument.integers('labels', args.labels, 'N', 0, argument.size('C') - 1);
+  argument.scalar('logitScale', args.logitScale);
+  argument.integer('anchors', anchors, 1);
+
+  const counts = toHost(args.counts);
+  const labels = toHost(args.labels);
+  checkValues(counts, labels, text.shape[0]);
+  const scale = Math.exp(typeof args.logitScale === 'number' ? args.logitScale : args.logitScale.dataSync()[0]!);
+  return scoreSentences(text, image, Array.from(counts), labels, scale, anchors);
+}
+
+function toHost(values: Integers): ArrayLike<number> {
+  return values instanceof tf.Tensor ? values.dataSync<'int32'>() : values;
+}
+
+function checkValues(counts: ArrayLike<number>, labels: ArrayLike<number>, sentences: number): void {
+  let total = 0;
+  for (let c = 0; c < counts.length; c++) {
+    if (counts[c]! < 0) fail(`counts[${c}] is ${counts[c]}; expected at least 0`);
+    total += counts[c]!;
+  }
+  if (total !== sentences) fail(`counts add up to ${total}; expected ${sentences}, the rows of text`);
+  for (let i = 0; i < labels.length; i++) {
+    if (labels[i]! < 0 || labels[i]! >= counts.length)
+      fail(`labels[${i}] is ${labels[i]}; expected a class in [0, ${counts.length - 1}]`);
+  }
+}
+
+function fail(message: string): never {
+  throw new VlltrError('ERR_ARGUMENT', `selectAnchors: ${message}`);
+}
+
+function scoreSentences(
+  text: tf.Tensor2D,
+  image: tf.Tensor2D,
+  counts: number[],
+  labels: ArrayLike<number>,
+  scale: number,
+  anchors: number,
+): SelectedAnchors {
+  const [sentences, dim] = text.shape;
+  const means = imageMeans(image, labels, counts.length);
+  const losses = new Float32Array(sentences);
+  const selected: number[][] = [];
+  const images = tf.transpose(image) as tf.Tensor2D;
+  let first = 0;
+  counts.forEach((count, c) => {
+    const rows = readRows(text, first, count);
+    const mean = means[c] ?? unitMean(rows, dim);
+    const logSums = means[c] ? logSumExp(text, first, count, images, scale) : new Float32Array(count);
+    const own = losses.subarray(first, first + count);
+    // The same sentence twice could differ by a rounding, by its place in the tile: take the first one's loss.
+    firstEqualRow(rows, dim, count).forEach((twin, s) => {
+      own[s] = twin < s ? own[twin]! : logSums[s]! - scale * dot(rows, s * dim, mean);
+    });
+    selected.push(bestFirst(own).slice(0, anchors));
+    first += count;
+  });
+  images.dispose();
+  return { losses, selected };
+}
+
+/** Mean feature of each class's images; null for a class with none. */
+function imageMeans(image: tf.Tensor2D, labels: ArrayLike<number>, classes: number): (Float64Array | null)[] {
+  const [images, dim] = image.shape;
+  const means: (Float64Array | null)[] = new Array(classes).fill(null);
+  const seen = new Float64Array(classes);
+  for (let i = 0; i < images; i++) seen[labels[i]!]! += 1;
+  const step = Math.max(1, Math.floor(TILE_ELEMENTS / dim));
+  for (let start = 0; start < images; start += step) {
+    const rows = readRows(image, start, Math.min(step, images - start));
+    for (let i = 0; i < rows.length / dim; i++) {
+      const y = labels[start + i]!;
+      means[y] ??= new Float64Array(dim);
+      const mean = means[y];
+      for (let d = 0; d < dim; d++) mean[d]! += rows[i * dim + d]! / seen[y]!;
+    }
+  }
+  return means;
+}
+
+function readRows(matrix: tf.Tensor2D, start: number, count: number): Float32Array {
+  if (count === 0) return new Float32Array(0);
+  return tf.tidy(() => tf.slice(matrix, [start, 0], [count, -1]).dataSync<'float32'>()) as Float32Array;
+}
+
+/** log Σ_i exp(scale·⟨t_s, v_i⟩) of `count` sentences from row `first` on; `images` is [D, N]. */
+function logSumExp(text: tf.Tensor2D, first: number, count: number, images: tf.Tensor2D, scale: number): Float32Array {
+  const out = new Float32Array(count);
+  const step = Math.max(1, Math.floor(TILE_ELEMENTS / images.shape[1]));
+  for (let start = 0; start < count; start += step) {
+    const sums = tf.tidy(() => {
+      const rows = tf.slice(text, [first + start, 0], [Math.min(step, count - start), -1]);
+      return tf.logSumExp(product(tf.mul(rows, scale), images), 1).dataSync();
+    });
+    out.set(sums, start);
+  }
+  return out;
+}
+
+function unitMean(rows: Float32Array, dim: number): Float64Array {
+  const mean = new Float64Array(dim);
+  for (let i = 0; i < rows.length; i++) mean[i % dim]! += rows[i]!;
+  const length = Math.max(Math.hypot(...mean), 1e-12);
+  return mean.map((v) => v / length);
+}
+
+function dot(rows: Float32Array, offset: number, vector: Float64Array): number {
+  let sum = 0;
+  for (let d = 0; d < vector.length; d++) sum += rows[offset + d]! * vector[d]!;
+  return sum;
+}
+
+/** For each row, the first row with the same bits. */
+function firstEqualRow(rows: Float32Array, dim: number, count: number): number[] {
+  const bits = new Int32Array(rows.buffer, rows.byteOffset, rows.length);
+  const byHash = new Map<number, number[]>();
+  return Array.from({ length: count }, (_, s) => {
+    const row = bits.subarray(s * dim, (s + 1) * dim);
+    const hash = row.reduce((h, v) => Math.imul(h ^ v, 0x01000193), 0x811c9dc5 | 0);
+    const candidates = byHash.get(hash) ?? [];
+    byHash.set(hash, candidates);
+    const twin = candidates.find((i) => row.every((v, d) => v === bits[i * dim + d]));
+    if (twin === undefined) candidates.push(s);
+    return twin ?? s;
+  });
+}
+
+/** Indices by ascending value, ties by index. */
+function bestFirst(values: Float32Array): number[] {
+  return Array.from(values.keys()).sort((a, b) => values[a]! - values[b]! || a - b);
+}
