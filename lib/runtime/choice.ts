@@ -1,0 +1,61 @@
+import { VlltrError } from '../errors.js';
+
+/** Where tensors live and are computed. */
+export type Backend = 'tensorflow' | 'wasm' | 'cpu';
+/** Where the package's own ops are computed: TensorFlow ops of the addon, the addon on typed arrays, or plain TensorFlow.js. */
+export type KernelRoute = 'tensorflow' | 'node' | 'tfjs';
+export type Device = 'cuda' | 'cpu';
+
+/** What the caller of `ready()` may choose. An option beats its environment variable; `'auto'` is the default of both. */
+export interface ReadyOptions {
+  /** `VLLTR_BACKEND` */
+  backend?: 'auto' | Backend;
+  /** `VLLTR_KERNELS` */
+  kernels?: 'auto' | KernelRoute;
+  /** `VLLTR_DEVICE` */
+  device?: 'auto' | Device;
+}
+
+export interface Choice {
+  readonly backend: 'auto' | Backend;
+  readonly kernels: 'auto' | KernelRoute;
+  readonly device: 'auto' | Device;
+}
+
+const ALLOWED = {
+  backend: ['auto', 'tensorflow', 'wasm', 'cpu'],
+  kernels: ['auto', 'tensorflow', 'node', 'tfjs'],
+  device: ['auto', 'cuda', 'cpu'],
+} as const;
+
+/**
+ * Options, then environment variables, then `'auto'`.
+ * @throws VlltrError ERR_ARGUMENT for a value that does not exist, ERR_BACKEND for values that exclude each other
+ */
+export function resolveChoice(options: ReadyOptions = {}, env: NodeJS.ProcessEnv = process.env): Choice {
+  const pick = <K extends keyof Choice>(key: K): Choice[K] => {
+    const variable = `VLLTR_${key.toUpperCase()}`;
+    const value = options[key] ?? (env[variable] || 'auto');
+    const source = options[key] === undefined ? variable : `ready({${key}})`;
+    if (!(ALLOWED[key] as readonly string[]).includes(value)) {
+      throw new VlltrError(
+        'ERR_ARGUMENT',
+        `${source} is ${JSON.stringify(value)}; expected one of ${ALLOWED[key].join(', ')}.`,
+      );
+    }
+    return value as Choice[K];
+  };
+  const choice = { backend: pick('backend'), kernels: pick('kernels'), device: pick('device') };
+  if (choice.kernels === 'tensorflow' && (choice.backend === 'wasm' || choice.backend === 'cpu')) {
+    throw new VlltrError('ERR_BACKEND', `Kernels tensorflow need backend tensorflow; ${choice.backend} was chosen.`);
+  }
+  if (choice.device === 'cuda' && (choice.backend === 'wasm' || choice.backend === 'cpu')) {
+    throw new VlltrError('ERR_BACKEND', `Device cuda needs backend tensorflow; ${choice.backend} was chosen.`);
+  }
+  return choice;
+}
+
+/** Whether anything was chosen that only backend `tensorflow` has. */
+export function needsTensorFlow(choice: Choice): boolean {
+  return choice.backend === 'tensorflow' || choice.kernels === 'tensorflow' || choice.device === 'cuda';
+}

@@ -1,0 +1,153 @@
+import { VlltrError } from '../errors.js';
+import type { ReadyOptions } from './choice.js';
+import { type Backend, type Choice, type Device, type KernelRoute, needsTensorFlow, resolveChoice } from './choice.js';
+import { gpuPresent } from './hardware.js';
+import { oneLine } from './layout.js';
+import { candidates, installedTensorFlow, registerTensorFlow, type TensorFlowBackend } from './tensorflow.js';
+import { tf } from './tf.js';
+import { startCpu, startWasm } from './wasm.js';
+
+export type { Backend, Device, KernelRoute, ReadyOptions } from './choice.js';
+
+/** What runs, and why. */
+export interface Runtime {
+  readonly backend: Backend;
+  readonly kernels: KernelRoute;
+  readonly device: Device;
+  /** TensorFlow's version, on backend `tensorflow`. */
+  readonly tensorflow?: string;
+  /** The folder TensorFlow was loaded from. */
+  readonly folder?: string;
+  /** Whether the addon is loaded. */
+  readonly addon: boolean;
+  /** Everything that was tried and could not be had, each with its cause. */
+  readonly reasons: readonly string[];
+}
+
+let current: Runtime | undefined;
+let pending: Promise<Runtime> | undefined;
+
+/**
+ * Chooses and starts backend, kernels and device, once a process. `'auto'` takes the best that can be had (backend
+ * tensorflow, wasm, cpu); a choice that cannot be had is an error. Says what runs in one line on stderr, unless
+ * `VLLTR_QUIET=1`. Called again it returns the same, or refuses a choice that differs from what runs.
+ * @throws VlltrError ERR_BACKEND, ERR_ARGUMENT
+ */
+export async function ready(options: ReadyOptions = {}): Promise<Runtime> {
+  const choice = resolveChoice(options);
+  if (!pending) {
+    pending = start(choice).catch((error) => {
+      pending = undefined; // another choice may be tried
+      throw error;
+    });
+  }
+  const runtime = await pending;
+  for (const key of ['backend', 'kernels', 'device'] as const) {
+    if (choice[key] !== 'auto' && choice[key] !== runtime[key]) {
+      throw new VlltrError(
+        'ERR_BACKEND',
+        `${key} ${choice[key]} was asked for, but this process already runs ${describe(runtime)}.`,
+      );
+    }
+  }
+  return runtime;
+}
+
+/** What runs. @throws VlltrError ERR_NOT_READY before `ready()` is done */
+export function runtime(): Runtime {
+  if (!current) throw new VlltrError('ERR_NOT_READY', 'Nothing runs yet: `await ready()` first.');
+  return current;
+}
+
+/** The route by which the package's own ops run. @throws VlltrError ERR_NOT_READY */
+export function kernels(): KernelRoute {
+  return runtime().kernels;
+}
+
+/** One phrase: backend, device and kernels. */
+export function describe(runtime: Runtime): string {
+  const version = runtime.tensorflow ? ` ${runtime.tensorflow}` : '';
+  return `backend ${runtime.backend}${version} on ${runtime.device}, kernels ${runtime.kernels}`;
+}
+
+async function start(choice: Choice): Promise<Runtime> {
+  const reasons: string[] = [];
+  const tensorflow =
+    choice.backend === 'auto' || choice.backend === 'tensorflow' ? await startTensorFlow(choice, reasons) : undefined;
+  const backend = tensorflow ? 'tensorflow' : await startOther(choice, reasons);
+  await tf.ready();
+  const route = await chooseKernels(choice.kernels, backend, reasons);
+  const found: Runtime = { backend, device: 'cpu', ...tensorflow, ...route, reasons };
+  current = found;
+  if (process.env.VLLTR_QUIET !== '1') {
+    const why = reasons.length ? ` (${reasons.join(' ')})` : '';
+    process.stderr.write(`vl-ltr: ${describe(found)}${why}\n`);
+  }
+  return found;
+}
+
+async function startTensorFlow(
+  choice: Choice,
+  reasons: string[],
+): Promise<{ device: Device; tensorflow: string; folder: string } | undefined> {
+  const forced = needsTensorFlow(choice);
+  const causes: string[] = [];
+  for (const variant of candidates(choice.device, gpuPresent())) {
+    const installed = installedTensorFlow(variant);
+    if (!installed) continue;
+    try {
+      registerTensorFlow(installed, choice.device === 'cpu');
+      if (!(await tf.setBackend('tensorflow'))) throw new Error('TensorFlow.js could not start its backend.');
+    } catch (error) {
+      causes.push(`TensorFlow (${variant}) cannot be loaded: ${oneLine(error)}`);
+      continue;
+    }
+    const device = (tf.backend() as TensorFlowBackend).isUsingGpuDevice ? 'cuda' : 'cpu';
+    if (choice.device === 'cuda' && device !== 'cuda') {
+      throw new VlltrError('ERR_BACKEND', 'Device cuda was asked for, but TensorFlow sees no GPU (vl-ltr doctor).');
+    }
+    reasons.push(...causes);
+    return { device, tensorflow: installed.version, folder: installed.layout.folder };
+  }
+  const setupCommand = choice.device === 'cuda' ? 'vl-ltr setup --cuda' : 'vl-ltr setup';
+  if (causes.length === 0) causes.push(`TensorFlow is not set up: run \`${setupCommand}\`.`);
+  if (forced) throw new VlltrError('ERR_BACKEND', `Backend tensorflow cannot be had: ${causes.join(' ')}`);
+  reasons.push(...causes);
+  return undefined;
+}
+
+async function startOther(choice: Choice, reasons: string[]): Promise<'wasm' | 'cpu'> {
+  if (choice.backend !== 'cpu') {
+    try {
+      if (await startWasm()) return 'wasm';
+      throw new Error('TensorFlow.js could not start it.');
+    } catch (error) {
+      const cause = `Backend wasm cannot be had: ${oneLine(error)}`;
+      if (choice.backend === 'wasm') throw new VlltrError('ERR_BACKEND', cause, { cause: error });
+      reasons.push(cause);
+    }
+  }
+  await startCpu();
+  return 'cpu';
+}
+
+/** The addon's ops inside TensorFlow, else the addon on typed arrays (not beside TensorFlow, where it would copy), else none. */
+async function chooseKernels(
+  wanted: Choice['kernels'],
+  backend: Backend,
+  reasons: string[],
+): Promise<{ kernels: KernelRoute; addon: boolean }> {
+  if (wanted === 'tfjs') return { kernels: 'tfjs', addon: false };
+  const route = wanted === 'auto' ? (backend === 'tensorflow' ? 'tensorflow' : 'node') : wanted;
+  try {
+    const { loadAddon, registerTensorFlowOps } = await import('../../bindings/load.js');
+    loadAddon();
+    if (route === 'tensorflow') registerTensorFlowOps();
+    return { kernels: route, addon: true };
+  } catch (error) {
+    const cause = `Kernels ${route} cannot be had: ${oneLine(error)}`;
+    if (wanted !== 'auto') throw new VlltrError('ERR_BACKEND', cause, { cause: error });
+    reasons.push(cause);
+    return { kernels: 'tfjs', addon: false };
+  }
+}

@@ -1,0 +1,98 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { VlltrError } from '../errors.js';
+import { findBinding } from './binding.js';
+import { findLayout, type Layout, type Variant } from './layout.js';
+import { userTensorFlow } from './paths.js';
+import { tf } from './tf.js';
+
+const require = createRequire(import.meta.url);
+
+/** The part of tfjs-node's binding that this package calls itself. */
+export interface TensorFlowBinding {
+  readonly TF_Version: string;
+  readonly TF_FLOAT: number;
+  readonly TF_INT32: number;
+  readonly TF_INT64: number;
+  readonly TF_BOOL: number;
+  readonly TF_ATTR_STRING: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_TYPE: number;
+  readonly TF_ATTR_SHAPE: number;
+  isUsingGpuDevice(): boolean;
+}
+
+/** An attribute of a TensorFlow op as the binding takes it. */
+export interface OpAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: unknown;
+}
+
+/** tfjs-node's backend, as far as this package uses it. */
+export interface TensorFlowBackend extends tf.KernelBackend {
+  readonly binding: TensorFlowBinding;
+  readonly isUsingGpuDevice: boolean;
+  executeMultipleOutputs(name: string, attributes: OpAttribute[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
+}
+
+/** A TensorFlow that set-up laid out, built a binding for and verified. */
+export interface InstalledTensorFlow {
+  readonly variant: Variant;
+  /** Path of the binding. */
+  readonly binding: string;
+  readonly layout: Layout;
+  /** TF_Version. */
+  readonly version: string;
+}
+
+/** The verified TensorFlow of a variant, or undefined. */
+export function installedTensorFlow(variant: Variant): InstalledTensorFlow | undefined {
+  const layout = findLayout(variant);
+  const stamp = layout && findBinding(layout);
+  if (!layout || !stamp) return undefined;
+  return { variant, layout, binding: join(layout.folder, stamp.binding), version: stamp.tensorflow };
+}
+
+/** What may be loaded, best first. A libtensorflow that the user named is the only candidate. */
+export function candidates(device: 'auto' | 'cuda' | 'cpu', gpuPresent: boolean): Variant[] {
+  if (userTensorFlow()) return ['user'];
+  if (device === 'cuda') return ['cuda'];
+  return device === 'auto' && gpuPresent ? ['cuda', 'cpu'] : ['cpu', 'cuda'];
+}
+
+let loaded: InstalledTensorFlow | undefined;
+
+/**
+ * Registers the backend `tensorflow`: tfjs-node's own kernels and class on the binding that set-up built. Once a
+ * process; TensorFlow reads its environment variables now.
+ * @param cpuOnly hide the GPUs from TensorFlow
+ */
+export function registerTensorFlow(installed: InstalledTensorFlow, cpuOnly: boolean): void {
+  if (loaded) {
+    if (loaded.binding === installed.binding) return;
+    throw new VlltrError('ERR_BACKEND', `This process already runs TensorFlow from ${loaded.layout.folder}.`);
+  }
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'; // errors only
+  if (cpuOnly) process.env.CUDA_VISIBLE_DEVICES = '-1';
+  restoreRemovedUtilities();
+  const binding = require(installed.binding) as TensorFlowBinding;
+  // The modules below are required one by one: tfjs-node's index would look for its own download.
+  const { NodeJSKernelBackend } = require('@tensorflow/tfjs-node/dist/nodejs_kernel_backend') as {
+    NodeJSKernelBackend: new (binding: TensorFlowBinding, name: string) => TensorFlowBackend;
+  };
+  // The name decides whether NCHW kernels are used, which only the GPU has.
+  const name = binding.isUsingGpuDevice() ? '@tensorflow/tfjs-node-gpu' : 'vl-ltr';
+  tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, name), 3);
+  require('@tensorflow/tfjs-node/dist/register_all_kernels');
+  loaded = installed;
+}
+
+/** Node 23 removed functions of `util` that tfjs-node still calls. */
+export function restoreRemovedUtilities(): void {
+  const util = require('node:util') as Record<string, unknown>;
+  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+  util.isArray ??= Array.isArray;
+}
