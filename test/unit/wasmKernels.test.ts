@@ -141,7 +141,14 @@ const cases: Case[] = [
   ['rsqrt', (x: tf.Tensor) => tf.rsqrt(tf.add(tf.square(x), 1e-5)), [[3, 5]]],
   ['sqrt', (x: tf.Tensor) => tf.sqrt(tf.add(tf.square(x), 1)), [[3, 5]]],
   ['pow', (x: tf.Tensor) => tf.pow(tf.abs(x), 1.5), [[3, 5]]],
-  ['squared difference', (a: tf.Tensor, b: tf.Tensor) => tf.squaredDifference(a, b), [[3, 5], [5]]],
+  [
+    'squared difference',
+    (a: tf.Tensor, b: tf.Tensor) => tf.squaredDifference(a, b),
+    [
+      [3, 5],
+      [3, 5],
+    ],
+  ],
   [
     'div',
     (a: tf.Tensor, b: tf.Tensor) => tf.div(a, tf.add(b, 3)),
