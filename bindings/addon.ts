@@ -1,0 +1,59 @@
+/**
+ * The addon's contract: every function that bindings/node/addon.cc exports, and nothing else. The only place in
+ * TypeScript that names native functions; bindings/check-contract.mjs compares it with the C++.
+ *
+ * Arrays are allocated by the caller and may be views on one buffer that do not overlap. A call with a wrong type,
+ * length or an overlap throws a VlltrError ERR_NATIVE and writes nothing.
+ */
+export interface Addon {
+  /** What was chosen for this process. */
+  info(): AddonInfo;
+
+  /** Registers the ops of `TENSORFLOW_OPS` in the TensorFlow of this process; again, it does nothing. */
+  registerTensorFlowOps(): TensorFlowRegistration;
+
+  /** Layer norm over rows of length D: x, y [R·D]; gamma, beta [D]; mean, rstd [R]. Fills y, mean and rstd. */
+  layerNormForward(
+    x: Float32Array,
+    gamma: Float32Array,
+    beta: Float32Array,
+    epsilon: number,
+    y: Float32Array,
+    mean: Float32Array,
+    rstd: Float32Array,
+  ): void;
+
+  /** Its gradient, from the upstream gradient dy [R·D]. Fills dx [R·D], dgamma and dbeta [D]. */
+  layerNormBackward(
+    dy: Float32Array,
+    x: Float32Array,
+    gamma: Float32Array,
+    mean: Float32Array,
+    rstd: Float32Array,
+    dx: Float32Array,
+    dgamma: Float32Array,
+    dbeta: Float32Array,
+  ): void;
+}
+
+export interface AddonInfo {
+  /** The instruction set in use; `VLLTR_ISA` forces one. */
+  readonly isa: Isa;
+  /** Those that this processor has, best first. */
+  readonly available: readonly Isa[];
+  /** Size of the thread pool; `VLLTR_THREADS` sets it. */
+  readonly threads: number;
+  /** Kernels called through this door by this thread of JavaScript. */
+  readonly calls: number;
+}
+
+export type Isa = 'avx512' | 'avx2' | 'generic';
+
+export interface TensorFlowRegistration {
+  /** TensorFlow's version. */
+  readonly version: string;
+  readonly ops: readonly string[];
+}
+
+/** The ops that the addon registers in TensorFlow (bindings/tensorflow), by name. */
+export const TENSORFLOW_OPS = ['VlltrLayerNorm', 'VlltrLayerNormGrad'] as const;

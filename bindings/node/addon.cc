@@ -1,0 +1,84 @@
+// The Node-API door: the table of what the addon exports. bindings/addon.ts is its contract in TypeScript;
+// bindings/check-contract.mjs compares the two.
+#include <napi.h>
+
+#include <string>
+#include <vector>
+
+#include "node/arguments.h"
+#include "node/environment.h"
+#include "node/methods.h"
+#include "tensorflow/register.h"
+#include "vlltr/isa.h"
+#include "vlltr/thread_pool.h"
+
+namespace vlltr::node {
+namespace {
+
+Napi::Value info(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Isa isa;
+  ThreadPool* pool;
+  if (const Status status = chosenIsa(&isa); !status.ok()) throwStatus(env, status);
+  if (const Status status = ThreadPool::shared(&pool); !status.ok()) throwStatus(env, status);
+  Napi::Array available = Napi::Array::New(env);
+  for (const Isa each : availableIsas()) available.Set(available.Length(), isaName(each));
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("isa", isaName(isa));
+  result.Set("available", available);
+  result.Set("threads", pool->threads());
+  result.Set("calls", static_cast<double>(Environment::of(env).calls));
+  return result;
+}
+
+Napi::Value registerTensorFlowOps(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  tensorflow::Registration registration;
+  if (const Status status = tensorflow::registerOps(&registration); !status.ok()) throwStatus(env, status);
+  Napi::Array ops = Napi::Array::New(env);
+  for (const std::string& op : registration.ops) ops.Set(ops.Length(), op);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("version", registration.version);
+  result.Set("ops", ops);
+  return result;
+}
+
+struct Method {
+  const char* name;
+  size_t arity;
+  bool kernel;  // counted in Environment::calls
+  Napi::Value (*call)(const Napi::CallbackInfo&);
+};
+
+constexpr Method kMethods[] = {
+    {"info", 0, false, info},
+    {"registerTensorFlowOps", 0, false, registerTensorFlowOps},
+    {"layerNormForward", 7, true, layerNormForward},
+    {"layerNormBackward", 8, true, layerNormBackward},
+};
+
+Napi::Value invoke(const Napi::CallbackInfo& info) {
+  const auto& method = *static_cast<const Method*>(info.Data());
+  if (info.Length() != method.arity) {
+    throwStatus(info.Env(),
+                invalidArgument(std::string(method.name) + ": got " + std::to_string(info.Length()) +
+                                " arguments, expected " + std::to_string(method.arity)));
+  }
+  if (method.kernel) ++Environment::of(info.Env()).calls;
+  return method.call(info);
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new Environment);  // freed with the environment
+  for (const Method& method : kMethods) {
+    exports.Set(method.name, Napi::Function::New(env, invoke, method.name, const_cast<Method*>(&method)));
+  }
+  return exports;
+}
+
+}  // namespace
+}  // namespace vlltr::node
+
+using vlltr::node::init;  // the macro pastes the name into an identifier
+
+NODE_API_MODULE(vl_ltr, init)

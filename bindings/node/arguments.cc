@@ -1,0 +1,93 @@
+#include "node/arguments.h"
+
+#include <iterator>
+#include <limits>
+
+namespace vlltr::node {
+namespace {
+
+std::string describe(const Napi::Value& value) {
+  switch (value.Type()) {
+    case napi_undefined:
+      return "undefined";
+    case napi_null:
+      return "null";
+    case napi_boolean:
+      return "a boolean";
+    case napi_number:
+      return "a number";
+    case napi_string:
+      return "a string";
+    case napi_function:
+      return "a function";
+    default:
+      break;
+  }
+  static constexpr const char* kArrays[] = {"an Int8Array",    "a Uint8Array",    "a Uint8ClampedArray",
+                                            "an Int16Array",   "a Uint16Array",   "an Int32Array",
+                                            "a Uint32Array",   "a Float32Array",  "a Float64Array",
+                                            "a BigInt64Array", "a BigUint64Array"};
+  if (value.IsTypedArray()) {
+    napi_typedarray_type type;
+    if (napi_get_typedarray_info(value.Env(), value, &type, nullptr, nullptr, nullptr, nullptr) == napi_ok &&
+        static_cast<size_t>(type) < std::size(kArrays)) {
+      return kArrays[type];
+    }
+    return "a typed array";
+  }
+  return "an object";
+}
+
+}  // namespace
+
+void Arguments::refuse(const char* name, const std::string& is, const std::string& expected) {
+  status_ = invalidArgument(std::string(method_) + ": " + name + " is " + is + ", expected " + expected);
+}
+
+float* Arguments::floats(size_t index, const char* name, int64_t length) {
+  if (!status_.ok()) return nullptr;
+  const Napi::Value value = info_[index];
+  napi_typedarray_type type = napi_int8_array;
+  size_t found = 0;
+  void* data = nullptr;
+  if (!value.IsTypedArray() ||
+      napi_get_typedarray_info(value.Env(), value, &type, &found, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_float32_array) {
+    refuse(name, describe(value), "a Float32Array");
+    return nullptr;
+  }
+  if (length >= 0 && found != static_cast<size_t>(length)) {
+    refuse(name, std::to_string(found) + " values long", std::to_string(length));
+    return nullptr;
+  }
+  return static_cast<float*>(data);
+}
+
+int64_t Arguments::length(size_t index, const char* name) {
+  floats(index, name);
+  return status_.ok() ? static_cast<int64_t>(info_[index].As<Napi::TypedArray>().ElementLength()) : 0;
+}
+
+double Arguments::number(size_t index, const char* name) {
+  if (!status_.ok()) return 0;
+  if (!info_[index].IsNumber()) {
+    refuse(name, describe(info_[index]), "a number");
+    return 0;
+  }
+  return info_[index].As<Napi::Number>().DoubleValue();
+}
+
+int64_t Arguments::product(int64_t rows, int64_t width) {
+  int64_t result;
+  return __builtin_mul_overflow(rows, width, &result) ? std::numeric_limits<int64_t>::max() : result;
+}
+
+void throwStatus(Napi::Env env, const Status& status) {
+  const bool argument = status.code() == Code::kInvalidArgument;
+  Napi::Error error = argument ? static_cast<Napi::Error>(Napi::TypeError::New(env, status.message()))
+                               : Napi::Error::New(env, status.message());
+  error.Set("code", Napi::String::New(env, "ERR_NATIVE"));
+  throw error;
+}
+
+}  // namespace vlltr::node

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string>
+
+#include "vlltr/status.h"
+
+namespace vlltr::node {
+
+/** Reads the arguments of one call; after the first wrong one the rest are skipped. See `status()` at the
+ * end. */
+class Arguments {
+ public:
+  Arguments(const char* method, const Napi::CallbackInfo& info) : method_(method), info_(info) {}
+
+  /** A Float32Array with `length` elements, or of any length where `length` is negative. */
+  float* floats(size_t index, const char* name, int64_t length = -1);
+  /** The number of elements of the Float32Array at `index`. */
+  int64_t length(size_t index, const char* name);
+  /** A JavaScript number. */
+  double number(size_t index, const char* name);
+
+  /** rows x width, or the largest int64 (which no array is long) where that is larger. */
+  static int64_t product(int64_t rows, int64_t width);
+
+  const Status& status() const { return status_; }
+
+ private:
+  void refuse(const char* name, const std::string& is, const std::string& expected);
+
+  const char* method_;
+  const Napi::CallbackInfo& info_;
+  Status status_;
+};
+
+/** A JavaScript error with `code` ERR_NATIVE, thrown into the environment. */
+void throwStatus(Napi::Env env, const Status& status);
+
+}  // namespace vlltr::node

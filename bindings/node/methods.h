@@ -1,0 +1,11 @@
+#pragma once
+
+#include <napi.h>
+
+namespace vlltr::node {
+
+// One function an op and direction; arguments as in bindings/addon.ts. They throw Napi::Error only.
+Napi::Value layerNormForward(const Napi::CallbackInfo& info);
+Napi::Value layerNormBackward(const Napi::CallbackInfo& info);
+
+}  // namespace vlltr::node
