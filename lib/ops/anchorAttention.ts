@@ -213,9 +213,10 @@ function scoreAnchors(u: tf.Tensor2D, unit: tf.Tensor2D, table: AnchorTensors, s
   const [classes, perClass] = table.gram.shape;
   const shape: [number, number, number] = [u.shape[0], classes, perClass];
   const logits = tf.reshape(tf.mul(product(u, table.rows, false, true), table.keyScale), shape);
-  const weights = tf.softmax(tf.add(logits, table.padding) as tf.Tensor3D);
-  const similarity = tf.reshape(product(unit, table.rows, false, true), shape) as tf.Tensor3D;
-  const gramWeights = tf.transpose(tf.matMul(tf.transpose(weights, [1, 0, 2]), table.gram), [1, 0, 2]);
+  const weights: tf.Tensor3D = tf.softmax(tf.add(logits, table.padding));
+  const similarity: tf.Tensor3D = tf.reshape(product(unit, table.rows, false, true), shape);
+  const byClass = tf.matMul(tf.transpose(weights, [1, 0, 2]), table.gram);
+  const gramWeights = tf.transpose(byClass, [1, 0, 2]) as tf.Tensor3D;
   const squaredNorm = tf.relu(tf.sum(tf.mul(weights, gramWeights), 2));
   const inverseNorm = tf.reciprocal(tf.maximum(tf.sqrt(squaredNorm), UNIT_EPSILON)) as tf.Tensor2D;
   const score = tf.mul(tf.mul(tf.sum(tf.mul(weights, similarity), 2), inverseNorm), scale) as tf.Tensor2D;
