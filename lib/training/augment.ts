@@ -182,8 +182,8 @@ function iconView(
       let sx = middle + cos * dx - sin * dy + moveX;
       let sy = middle + sin * dx + cos * dy + moveY;
       if (!white) {
-        sx = sx < 0 ? 0 : sx > last ? last : sx;
-        sy = sy < 0 ? 0 : sy > last ? last : sy;
+        sx = Math.min(last, Math.max(0, sx));
+        sy = Math.min(last, Math.max(0, sy));
       }
       const x0 = Math.floor(sx);
       const y0 = Math.floor(sy);
