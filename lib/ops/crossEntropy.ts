@@ -22,8 +22,10 @@ export function crossEntropy(logits: tf.Tensor2D, labels: Integers, options: Cro
   argument.integers('labels', labels, 'B', 0, argument.size('C') - 1);
   checkOptions(argument, options);
   return tf.tidy(() => {
-    const targets = tf.oneHot(toInt32(labels), logits.shape[1], 1, 0, 'float32') as tf.Tensor2D;
-    return meanCrossEntropy(logits, targets, options);
+    // Not tf.oneHot: on wasm it writes whole numbers' bits into float32.
+    const classes = tf.range(0, logits.shape[1], 1, 'int32');
+    const targets = tf.cast(tf.equal(tf.expandDims(toInt32(labels), 1), classes), 'float32');
+    return meanCrossEntropy(logits, targets as tf.Tensor2D, options);
   });
 }
 

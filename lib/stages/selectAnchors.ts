@@ -83,19 +83,20 @@ function scoreSentences(
   anchors: number,
 ): SelectedAnchors {
   const [sentences, dim] = text.shape;
-  const means = imageMeans(image, labels, counts.length);
+  const { order, starts } = groupByClass(labels, counts.length);
+  const images = tf.tidy(() => tf.transpose(tf.gather(image, order)) as tf.Tensor2D);
   const losses = new Float32Array(sentences);
   const selected: number[][] = [];
-  const images = tf.transpose(image) as tf.Tensor2D;
   let first = 0;
   counts.forEach((count, c) => {
     const rows = readRows(text, first, count);
-    const mean = means[c] ?? unitMean(rows, dim);
-    const logSums = means[c] ? logSumExp(text, first, count, images, scale) : new Float32Array(count);
     const own = losses.subarray(first, first + count);
+    const [start, end] = [starts[c]!, starts[c + 1]!];
+    if (end > start) own.set(imageLosses(text, first, count, images, start, end, scale));
+    else own.set(zeroShotLosses(rows, dim, scale));
     // The same sentence twice could differ by a rounding, by its place in the tile: take the first one's loss.
     firstEqualRow(rows, dim, count).forEach((twin, s) => {
-      own[s] = twin < s ? own[twin]! : logSums[s]! - scale * dot(rows, s * dim, mean);
+      own[s] = own[twin]!;
     });
     selected.push(bestFirst(own).slice(0, anchors));
     first += count;
@@ -104,23 +105,15 @@ function scoreSentences(
   return { losses, selected };
 }
 
-/** Mean feature of each class's images; null for a class with none. */
-function imageMeans(image: tf.Tensor2D, labels: ArrayLike<number>, classes: number): (Float64Array | null)[] {
-  const [images, dim] = image.shape;
-  const means: (Float64Array | null)[] = new Array(classes).fill(null);
-  const seen = new Float64Array(classes);
-  for (let i = 0; i < images; i++) seen[labels[i]!]! += 1;
-  const step = Math.max(1, Math.floor(TILE_ELEMENTS / dim));
-  for (let start = 0; start < images; start += step) {
-    const rows = readRows(image, start, Math.min(step, images - start));
-    for (let i = 0; i < rows.length / dim; i++) {
-      const y = labels[start + i]!;
-      means[y] ??= new Float64Array(dim);
-      const mean = means[y];
-      for (let d = 0; d < dim; d++) mean[d]! += rows[i * dim + d]! / seen[y]!;
-    }
-  }
-  return means;
+/** Image indices by class, and where each class starts among them. */
+function groupByClass(labels: ArrayLike<number>, classes: number): { order: Int32Array; starts: Int32Array } {
+  const starts = new Int32Array(classes + 1);
+  for (let i = 0; i < labels.length; i++) starts[labels[i]! + 1]! += 1;
+  for (let c = 0; c < classes; c++) starts[c + 1]! += starts[c]!;
+  const next = starts.slice();
+  const order = new Int32Array(labels.length);
+  for (let i = 0; i < labels.length; i++) order[next[labels[i]!]!++] = i;
+  return { order, starts };
 }
 
 function readRows(matrix: tf.Tensor2D, start: number, count: number): Float32Array {
@@ -128,31 +121,44 @@ function readRows(matrix: tf.Tensor2D, start: number, count: number): Float32Arr
   return tf.tidy(() => tf.slice(matrix, [start, 0], [count, -1]).dataSync<'float32'>()) as Float32Array;
 }
 
-/** log Σ_i exp(scale·⟨t_s, v_i⟩) of `count` sentences from row `first` on; `images` is [D, N]. */
-function logSumExp(text: tf.Tensor2D, first: number, count: number, images: tf.Tensor2D, scale: number): Float32Array {
+/** −mean of log softmax over `images` [D, N], at columns [`start`, `end`), of `count` sentences from row `first` on. */
+function imageLosses(
+  text: tf.Tensor2D,
+  first: number,
+  count: number,
+  images: tf.Tensor2D,
+  start: number,
+  end: number,
+  scale: number,
+): Float32Array {
   const out = new Float32Array(count);
   const step = Math.max(1, Math.floor(TILE_ELEMENTS / images.shape[1]));
-  for (let start = 0; start < count; start += step) {
-    const sums = tf.tidy(() => {
-      const rows = tf.slice(text, [first + start, 0], [Math.min(step, count - start), -1]);
-      return tf.logSumExp(product(tf.mul(rows, scale), images), 1).dataSync();
+  for (let s = 0; s < count; s += step) {
+    const tile = tf.tidy(() => {
+      const rows = tf.slice(text, [first + s, 0], [Math.min(step, count - s), -1]);
+      const similarity = product(tf.mul(rows, scale), images);
+      const top = tf.max(similarity, 1, true);
+      const logSum = tf.log(tf.sum(tf.exp(tf.sub(similarity, top)), 1, true));
+      const own = tf.sub(tf.slice(similarity, [0, start], [-1, end - start]), top);
+      return tf.mean(tf.sub(logSum, own), 1).dataSync();
     });
-    out.set(sums, start);
+    out.set(tile, s);
   }
   return out;
 }
 
-function unitMean(rows: Float32Array, dim: number): Float64Array {
+/** −scale·⟨t_s, m⟩ with m the unit mean of the rows. */
+function zeroShotLosses(rows: Float32Array, dim: number, scale: number): Float32Array {
   const mean = new Float64Array(dim);
   for (let i = 0; i < rows.length; i++) mean[i % dim]! += rows[i]!;
   const length = Math.max(Math.hypot(...mean), 1e-12);
-  return mean.map((v) => v / length);
-}
-
-function dot(rows: Float32Array, offset: number, vector: Float64Array): number {
-  let sum = 0;
-  for (let d = 0; d < vector.length; d++) sum += rows[offset + d]! * vector[d]!;
-  return sum;
+  const losses = new Float32Array(rows.length / dim);
+  for (let s = 0; s < losses.length; s++) {
+    let dot = 0;
+    for (let d = 0; d < dim; d++) dot += rows[s * dim + d]! * mean[d]!;
+    losses[s] = (-scale * dot) / length;
+  }
+  return losses;
 }
 
 /** For each row, the first row with the same bits. */

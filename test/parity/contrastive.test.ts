@@ -101,7 +101,7 @@ onEveryBackend(() => {
           smoothing,
           teacher,
         });
-        tf.dispose([copies, labels, teacher!.image, teacher!.text]);
+        tf.dispose([...copies, labels as tf.Tensor, teacher!.image, teacher!.text]);
         return loss;
       })([image, text, logitScale]),
     );

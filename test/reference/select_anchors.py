@@ -23,7 +23,8 @@ def case(name, text, counts, image, labels, logit_scale, anchors):
         elif count:
             mean = t[own].mean(0)
             losses[own] = -scale * (t[own] @ (mean / mean.norm()))
-        order = sorted(range(count), key=lambda s: (losses[first + s].item(), s))
+        # Equal sentences must tie, so the last digits, which depend on the order of the sums, don't count.
+        order = sorted(range(count), key=lambda s: (round(losses[first + s].item(), 11), s))
         selected.append(order[:anchors])
         first += count
     inputs = {"text": numbers(text), "counts": counts, "image": numbers(image), "labels": labels.tolist()}
