@@ -84,11 +84,12 @@ function dependencies() {
   const start = performance.now();
   say('installing dependencies (npm ci) …');
   // No install scripts: one of them would download a TensorFlow of its own.
-  const { status } = run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
-    // A new npm must not offer itself, and nothing here asks a question.
-    env: { npm_config_update_notifier: 'false' },
-  });
-  if (status !== 0) stop(`npm ci failed (${status}); the dependencies come from the npm registry.`);
+  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const env = { npm_config_update_notifier: 'false' };
+  let { status, output } = run('npm', ['ci', ...options], { quiet: true, env });
+  // `npm ci` refuses where a registry lacks the packages of other platforms; `npm install` keeps to the lock file too.
+  if (status !== 0) ({ status, output } = run('npm', ['install', '--no-save', ...options], { quiet: true, env }));
+  if (status !== 0) stop(`npm could not install the dependencies (${status}):\n${output.trim().slice(-2000)}`);
   say(`dependencies installed in ${seconds(start)}`);
 }
 

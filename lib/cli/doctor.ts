@@ -37,7 +37,6 @@ export function register(program: Command): void {
     .option('--json', 'print it as JSON')
     .addHelpText('after', '\nExits 1 if a forced choice (VLLTR_BACKEND, VLLTR_KERNELS, VLLTR_DEVICE) cannot be had.')
     .action(async (options: { json?: boolean }) => {
-      process.env.VLLTR_QUIET = '1'; // its own line would repeat what follows
       const found = await diagnose();
       process.stdout.write(`${options.json ? JSON.stringify(found, null, 2) : format(found)}\n`);
       if (!found.ok) process.exitCode = 1;

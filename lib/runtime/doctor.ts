@@ -57,6 +57,7 @@ export interface Findings {
 
 /** Starts what `ready(options)` would choose and reports it with the machine around it. Never throws. */
 export async function diagnose(options: ReadyOptions = {}): Promise<Diagnosis> {
+  const environment = ownVariables();
   let runtime: Runtime | undefined;
   let error: string | undefined;
   try {
@@ -98,7 +99,7 @@ export async function diagnose(options: ReadyOptions = {}): Promise<Diagnosis> {
     reasons: runtime?.reasons ?? [],
     error,
     cache: cacheFolder(),
-    environment: ownVariables(),
+    environment,
     lacks,
   };
 }

@@ -80,7 +80,8 @@ async function start(choice: Choice): Promise<Runtime> {
   const found: Runtime = { backend, device: 'cpu', ...tensorflow, ...route, reasons };
   current = found;
   if (process.env.VLLTR_QUIET !== '1') {
-    const why = reasons.length ? ` (${reasons.join(' ')})` : '';
+    // One line, whatever a cause says: doctor has the whole text.
+    const why = reasons.length ? ` (${reasons.map((reason) => reason.split('\n')[0]).join(' ')})` : '';
     process.stderr.write(`vl-ltr: ${describe(found)}${why}\n`);
   }
   return found;

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { needsTensorFlow, resolveChoice } from '../../lib/runtime/choice.js';
+import { type Findings, findLacks } from '../../lib/runtime/doctor.js';
+import { cpuFeatures } from '../../lib/runtime/hardware.js';
+
+describe('resolveChoice', () => {
+  it('takes an option before its variable, and auto without both', () => {
+    const env = { VLLTR_BACKEND: 'wasm', VLLTR_KERNELS: 'tfjs', VLLTR_DEVICE: '' };
+    expect(resolveChoice({}, {})).toEqual({ backend: 'auto', kernels: 'auto', device: 'auto' });
+    expect(resolveChoice({}, env)).toEqual({ backend: 'wasm', kernels: 'tfjs', device: 'auto' });
+    expect(resolveChoice({ backend: 'cpu', kernels: 'auto' }, env)).toEqual({
+      backend: 'cpu',
+      kernels: 'auto',
+      device: 'auto',
+    });
+  });
+
+  it('names the variable or option whose value does not exist', () => {
+    expect(() => resolveChoice({}, { VLLTR_BACKEND: 'webgl' })).toThrow(/VLLTR_BACKEND is "webgl".*tensorflow/);
+    expect(() => resolveChoice({ device: 'gpu' as never }, {})).toThrow(/ready\(\{device\}\) is "gpu"/);
+  });
+
+  it('refuses choices that exclude each other', () => {
+    const refused = expect.objectContaining({ code: 'ERR_BACKEND' });
+    expect(() => resolveChoice({ backend: 'wasm', kernels: 'tensorflow' }, {})).toThrow(refused);
+    expect(() => resolveChoice({ backend: 'cpu', device: 'cuda' }, {})).toThrow(refused);
+  });
+
+  it('knows what only TensorFlow has', () => {
+    expect(needsTensorFlow(resolveChoice({ device: 'cuda' }, {}))).toBe(true);
+    expect(needsTensorFlow(resolveChoice({ kernels: 'tensorflow' }, {}))).toBe(true);
+    expect(needsTensorFlow(resolveChoice({ device: 'cpu', kernels: 'node' }, {}))).toBe(false);
+  });
+});
+
+describe('doctor', () => {
+  const good: Findings = {
+    node: '22.1.0',
+    platform: 'linux-x64',
+    runtime: { backend: 'tensorflow', kernels: 'tensorflow', device: 'cpu', addon: true },
+    pip: true,
+    installed: [{ variant: 'cpu' }],
+    userTensorFlow: false,
+    features: ['avx2'],
+    gpu: { driver: false, names: [] },
+  };
+  const remedies = (change: Partial<Findings>) => findLacks({ ...good, ...change }).map(({ remedy }) => remedy);
+  const wasm = { backend: 'wasm', kernels: 'node', device: 'cpu', addon: true } as const;
+
+  it('finds nothing missing where all is there', () => {
+    expect(findLacks(good)).toEqual([]);
+  });
+
+  it('has a remedy for each lack', () => {
+    expect(remedies({ node: '20.18.1' })).toEqual([expect.stringContaining('20.19')]);
+    expect(remedies({ runtime: wasm, installed: [] })).toEqual([expect.stringContaining('vl-ltr setup')]);
+    expect(remedies({ runtime: wasm, installed: [], pip: false })).toEqual([expect.stringContaining('python3-pip')]);
+    expect(remedies({ runtime: wasm, installed: [], platform: 'darwin-arm64' })).toEqual([
+      expect.stringContaining('VLLTR_TENSORFLOW_DIR'),
+    ]);
+    expect(remedies({ runtime: wasm })).toEqual([expect.stringContaining('reasons')]);
+    expect(remedies({ runtime: { ...good.runtime!, kernels: 'tfjs' } })).toEqual([expect.stringContaining('cmake')]);
+    expect(remedies({ features: ['avx'] })).toEqual([expect.stringContaining('AVX2')]);
+    expect(remedies({ gpu: { driver: true, names: ['H100'] } })).toEqual([expect.stringContaining('--cuda')]);
+    expect(remedies({ runtime: undefined, error: 'No such device.' })).toEqual([expect.stringContaining('No such')]);
+  });
+
+  it('reads the vector extensions out of /proc/cpuinfo', () => {
+    expect(cpuFeatures('processor : 0\nflags\t\t: fpu sse avx avx2 fma avx512f\n\n')).toEqual([
+      'avx',
+      'avx2',
+      'fma',
+      'avx512f',
+    ]);
+    expect(cpuFeatures('')).toEqual([]);
+  });
+});
