@@ -7,7 +7,7 @@ import { findIcons, SPLIT_SEED, WEB_SHARE } from './sets.js';
 import { CHOICE_SEED, PRESETS, type Preset } from './split.js';
 import * as tables from './tables.js';
 import { ICON_TEMPLATES, MAX_SENTENCES, wordNet } from './text.js';
-import { openWeb } from './webPairs.js';
+import { CAPTION_WORDS, openWeb, WORD_TEAMS } from './webPairs.js';
 
 export type { OnProgress } from './cache.js';
 export { PRESETS } from './split.js';
@@ -21,6 +21,9 @@ export interface IconOptions {
   /** Told how far the drawing is; not called when the cache serves. */
   readonly onProgress?: OnProgress;
 }
+
+/** A picture whose concept has f pictures is drawn with weight f^-0.4: common concepts stay common, but less so. */
+const WEIGHT_POWER = 0.4;
 
 /** Shot groups of Icon-LT: many > 50 training pictures, medium 11 to 50, few at most 10. */
 export const ICON_SHOTS = { manyAbove: 50, fewUpTo: 10 } as const;
@@ -40,7 +43,7 @@ function definition(version: string): unknown {
     split: [SPLIT_SEED, WEB_SHARE, CHOICE_SEED],
     drawing: DRAWING,
     wordNet: '3.1.14',
-    text: [ICON_TEMPLATES, MAX_SENTENCES],
+    text: [ICON_TEMPLATES, MAX_SENTENCES, CAPTION_WORDS, WORD_TEAMS],
   };
 }
 
@@ -100,7 +103,7 @@ export async function openWebPairs(options: IconOptions = {}): Promise<PairData>
   return {
     images: imageSource(pictures, data.ids, keys, undefined),
     captions: data.captionSet.map((set) => data.captions[set]!),
-    weights: Float64Array.from(keys, (concept) => 1 / Math.sqrt(frequency.get(concept)!)),
+    weights: Float64Array.from(keys, (concept) => frequency.get(concept)! ** -WEIGHT_POWER),
     keys,
   };
 }

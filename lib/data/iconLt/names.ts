@@ -105,6 +105,7 @@ export function singular(word: string): string {
 /** What the picture shows, whatever it is called: synonyms and plurals merged. Equal keys are one concept. */
 export function conceptOf(name: readonly string[]): string {
   const raw = name.join(' ');
+  if (AMBIGUOUS.has(raw)) return raw;
   const whole = SYNONYM_NAMES.get(raw) ?? raw;
   const merged = whole
     .split(' ')

@@ -22,7 +22,7 @@ export const PRESETS: Readonly<Record<number, Preset>> = {
   12: { classes: 12, test: 6, val: 3, peak: 40, power: 3 },
   100: { classes: 100, test: 8, val: 4, peak: 140, power: 3.8 },
   300: { classes: 300, test: 6, val: 4, peak: 140, power: 3.8 },
-  1000: { classes: 1000, test: 3, val: 2, peak: 140, power: 4 },
+  1000: { classes: 1000, test: 2, val: 1, peak: 140, power: 3.8 },
 };
 
 /** Seed of the choice of classes and pictures; part of Icon-LT's definition. */

@@ -17,7 +17,7 @@ export const KEPT_SETS = new Set(['codicon']);
 
 /** Icons left out by name: brands, flags, letters and digits, skin tones, code points. */
 export const DROPPED_ICONS =
-  /^(brands?|logos?|social|flags?|file-?type|folder-type|cc|crypto|cryptocurrency|letters?|numbers?|numeric|alpha|alphabet)-|-(logo|logo-.*|brand|flag|skin-tone.*)$|skin-tone|^flag-for|^regional-indicator|^[^a-z]*$|^u[0-9a-f]{4}/;
+  /^(brands?|logos?|social|flags?|file-?type|folder-type|cc|crypto|cryptocurrency|letters?|numbers?|numeric|alpha|alphabet)-|-(logo|logo-.*|brand|flag|skin-tone.*|medium-light|medium-dark)$|skin-tone|^flag-for|^regional-indicator|^[^a-z]*$|^u[0-9a-f]{4}/;
 
 /**
  * Design teams that `info.author` does not show. Each line: sets or authors that hand on one another's drawings
@@ -58,8 +58,8 @@ export const STYLE_WORDS = new Set(
 
 /** Style words that also mean something: they count as style only where a set uses them as one (see names.ts). */
 export const WEAK_STYLE_WORDS = new Set(
-  `line bold thin light regular solid round two broken color off flat dark black white mono block simple small large
-  big mini micro ring stroke medium square baseline b s f ios android material pixel`.split(/\s+/),
+  `line bold thin light regular solid round two broken color flat dark black white mono block simple small large
+  big mini micro ring stroke medium baseline b s f ios android material pixel`.split(/\s+/),
 );
 
 /** Words that never say what a picture shows; icons with them are left out. */
@@ -112,11 +112,11 @@ zoom: zooming`);
 
 /** Whole names of one picture. */
 export const SYNONYM_NAMES = table(`
-trash: bin|delete|trash can|trashcan|garbage|garbage can|recycle bin|trash bin|dustbin|rubbish bin
-x: close|cancel|cross|times|multiply
+trash: bin|trash can|trashcan|garbage|garbage can|recycle bin|trash bin|dustbin|rubbish bin
+x: close|cancel|times|multiply
 check: tick|done|checkmark|check mark
 search: zoom|search glass|magnifying glass|magnifier glass|search magnifying glass|search normal
-menu: hamburger|hamburger menu|menu hamburger|bars|burger menu
+menu: hamburger menu|menu hamburger|bars|burger menu
 shopping cart: cart|trolley|shop cart
 location: map pin|location pin|map marker|pin location|location marker|marker pin|map location
 lock open: unlock|unlocked|open lock|lock unlock|lock unlocked|padlock open|lock unlocked
@@ -132,7 +132,7 @@ tv: television|monitor tv
 headphone: headset|earphone
 bicycle: bike
 film: movie
-diamond: gem
+gem: gemstone|jewel
 gift: present|giftbox|gift box
 user circle: circle user
 shopping bag: bag|bag shopping
@@ -143,8 +143,8 @@ cloud download: download cloud|cloud down|cloud arrow down
 logout: sign out|log out|exit|signout
 login: sign in|log in|signin
 credit card: card|payment|payment card
-ellipsis: more|more horizontal|more h|dot horizontal|three dot|dots horizontal
-more vertical: dot vertical|more v|ellipsis vertical|ellipsis v
+ellipsis: more|more horizontal|more horiz|more h|dot horizontal|three dot|ellipsis h|ellipsis horizontal|option horizontal|overflow|overflow menu horizontal|menu dot|three dot horizontal
+more vertical: dot vertical|more v|more vert|ellipsis vertical|ellipsis v|option vertical|overflow vertical|overflow menu vertical|three dot vertical|menu dot vertical
 refresh: reload|sync|arrow rotate|arrow refresh|rotate
 video camera: video|videocam|camera video|video cam
 code: code bracket|bracket angle
@@ -176,8 +176,10 @@ clock: time|watch later
 user plus: plus user
 sort ascending: sort asc
 sort descending: sort desc
+shuffle: random
+unlink: link off|link broken|broken link|link slash
 graduation cap: mortarboard|education|school cap
-bar chart: chart bar|bar chart|chart column|column chart|chart|analytics|stats
+bar chart: chart bar|chart column|column chart
 pie chart: chart pie
 line chart: chart line
 gauge: speedometer|tachometer|gauge simple
@@ -209,7 +211,7 @@ crosshair: crosshair simple|aim
 bullseye: target
 terminal: command line|console
 cpu: processor|chip|microchip
-ban: block|prohibit|forbidden|prohibited
+ban: prohibit|forbidden|prohibited
 music note: music|musical note
 alarm clock: alarm
 percent: percentage
@@ -217,7 +219,7 @@ slider: sliders|equalizer|slider horizontal|slider vertical
 monitor: display
 magic wand: magic|wand magic|wand
 infinity: infinite
-rewind: backward|fast left|fast backward|rewind left
+rewind: fast rewind|backward|fast left|fast backward|rewind left
 fast forward: fast right
 filter: funnel
 droplet: drop|water drop|tint|humidity
@@ -243,8 +245,8 @@ arrow right circle: arrow circle right
 volume down: volume low
 list check: checklist|check list
 pill: capsule
-zoom in: search plus
-zoom out: search minus
+zoom in: search plus|search glass plus|magnifying glass plus
+zoom out: search minus|search glass minus|magnifying glass minus
 chevron down circle: circle chevron down
 chevron up circle: circle chevron up
 chevron left circle: circle chevron left
@@ -253,8 +255,21 @@ first aid kit: first aid|medical kit
 motorcycle: motorbike
 wine: wine glass|glass wine
 sofa: couch
-burger: hamburger
-ice cream: icecream`);
+ice cream: icecream
+plus: plus small|plus large|plus sign|sign plus|plus round|plus expressive
+minus: minus small|minus sign|sign minus|minus expressive
+hard drive: hdd|harddrive|hard disk
+redo: rotate right|rotate clockwise|rotate cw
+undo: rotate left|rotate counterclockwise|rotate ccw
+t shirt: shirt|tshirt
+thermometer: temperature
+newspaper: news
+grid: th large|layout grid|menu grid r|grid dot
+heading: header
+bold: text bold|format bold
+italic: text italic|format italic
+underline: text underline|format underline
+strikethrough: text strikethrough|format strikethrough`);
 
 /** Second names of a picture another class has, or names several pictures share: never a class. */
 export const AMBIGUOUS = new Set(
@@ -264,7 +279,8 @@ export const AMBIGUOUS = new Set(
   shape|part|point|symbol|sign|mark|brand|status|state|mode|type|option|custom|test|demo|basic|feature|process|service|
   business|company|zero|one|two|three|four|five|six|seven|eight|nine|ten|up|down|left|right|top|bottom|center|start|end|middle|
   front|source|model|version|show|select|selection|content|text|title|translate|control|function|operation|management|report|
-  record|plan|project|product|page|template|style|theme|design|layout|list|overview|detail|history|note|task|activity|event|
+  hamburger|diamond|chart|analytics|analytic|stats|stat|delete|create|clear|error|complete|ok|approve|accept|confirm|success|
+  place|paper|cross|subtract|accessibility|disabled|disable|checked|record|plan|project|product|page|template|style|theme|design|layout|list|overview|detail|history|note|task|activity|event|
   program|training|development|platform|resource|support|open|square|circle|line|long|short|new|free|real|safe|smart|
   power|reply|swap|switch|transfer|direct|turn|return|insert|remove|apply|change|read|write|run|go|stop sign|group object|
   dashboard|exclamation|language|timer|football|glass|computer|paint|exchange|loop|snow|fork|mouse|table|handbag|storage|

@@ -28,6 +28,24 @@ function longTailCandidates(icons: IconPackage): Icon[] {
   return classConcepts(readHalf(icons, 'lt'), teams).flatMap((c) => c.teams.flat());
 }
 
+/** Captions longer than this, or with a word that fewer design teams use, are noise: serial numbers, private terms. */
+export const CAPTION_WORDS = 5;
+export const WORD_TEAMS = 4;
+
+/** Icons of the web half whose names are words that several teams use. */
+export function withCommonWords(icons: readonly Icon[]): Icon[] {
+  const teams = new Map<string, Set<string>>();
+  for (const icon of icons)
+    for (const word of icon.name.split(' ')) {
+      const own = teams.get(word) ?? new Set<string>();
+      teams.set(word, own.add(icon.team));
+    }
+  return icons.filter((icon) => {
+    const words = icon.name.split(' ');
+    return words.length <= CAPTION_WORDS && words.every((word) => teams.get(word)!.size >= WORD_TEAMS);
+  });
+}
+
 /**
  * Draws the web half. A picture equal, pixel by pixel, to one that Icon-LT may hold is left out (a few simple shapes are drawn
  * alike by many teams); pictures equal to one another are kept once.
@@ -129,7 +147,7 @@ export async function openWeb(
 ): Promise<Entry<WebIndex>> {
   const pictures = async (known?: string): Promise<Entry<WebPictures> & { key: string; web: Icon[] | undefined }> => {
     let read: { web: Icon[]; other: Icon[] } | undefined;
-    const lists = () => (read ??= { web: readHalf(icons, 'web'), other: longTailCandidates(icons) });
+    const lists = () => (read ??= { web: withCommonWords(readHalf(icons, 'web')), other: longTailCandidates(icons) });
     const ids = (all: readonly Icon[]): string[] => all.map((icon) => icon.id);
     const own = known ?? hashOf([icons.version, DRAWING, ids(lists().web), ids(lists().other)]);
     const entry = await cached<WebPictures>(root, 'web-pictures', own, (writer) =>
