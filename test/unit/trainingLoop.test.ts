@@ -1,17 +1,17 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readSafetensors } from '../../lib/files/safetensors.js';
 import { tf } from '../../lib/runtime/tf.js';
 import { flatLayout } from '../../lib/training/flat.js';
 import { checkpointPath, Interrupted, type Progress, type TrainSpec, train } from '../../lib/training/loop.js';
 import { readMetrics } from '../../lib/training/metrics.js';
+import { onEveryBackend } from '../support/backends.js';
 
 let folder = '';
 let runs = 0;
 beforeAll(async () => {
-  await tf.setBackend('cpu');
   folder = await mkdtemp(join(tmpdir(), 'vlltr-loop-'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -43,7 +43,7 @@ function spec(dir: string, more: Partial<TrainSpec<State, Inputs>> = {}): TrainS
   };
 }
 
-describe('training loop', () => {
+onEveryBackend(() => {
   it('runs, records, keeps two checkpoints and leaks nothing', async () => {
     const dir = runDir();
     const before = tf.memory().numTensors;
