@@ -50,13 +50,17 @@ export function encodeImage(
  * @throws VlltrError ERR_ARGUMENT for ids of another shape or type
  */
 export function encodeText(config: ClipConfig, params: TensorMap, ids: tf.Tensor2D): tf.Tensor2D {
+  checkIds(config, ids);
+  return tf.tidy(() => encodeTextIds(config.text, params, ids));
+}
+
+function checkIds(config: ClipConfig, ids: tf.Tensor2D): void {
   const { contextLength } = config.text;
   check(
     ids.rank === 2 && ids.dtype === 'int32' && ids.shape[1] <= contextLength,
     'ERR_ARGUMENT',
     () => `encodeText: ids are ${ids.dtype} [${ids.shape}], expected int32 [N, <= ${contextLength}]`,
   );
-  return tf.tidy(() => encodeTextIds(config.text, params, ids));
 }
 
 /** A CLIP model: its architecture and tensors. */
@@ -79,7 +83,7 @@ export function modelOf(config: ClipConfig, params: TensorMap): ClipModel {
     params,
     encodeImage: (images) => encodeImage(config, params, images).features,
     encodeText: (ids) => {
-      check(ids.rank === 2, 'ERR_ARGUMENT', () => `encodeText: ids are [${ids.shape}], expected [N, L]`);
+      checkIds(config, ids);
       const cut = cutIds(ids);
       const features = encodeText(config, params, cut);
       cut.dispose();
