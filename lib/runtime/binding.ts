@@ -4,7 +4,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
 import type { Layout } from './layout.js';
-import { installedPackage, shortHash } from './paths.js';
+import { installedPackage, packageFolder, shortHash } from './paths.js';
 import type { Log } from './progress.js';
 
 /** Written once a binding was loaded and computed in a process of its own; what `ready()` believes. */
@@ -58,6 +58,8 @@ export async function makeBinding(layout: Layout, log: Log): Promise<BindingStam
 
 interface Sources {
   readonly folder: string;
+  /** The little addon that keeps TensorFlow's start quiet. */
+  readonly quiet: string;
   readonly headers: string;
   readonly hash: string;
 }
@@ -67,21 +69,26 @@ function bindingSources(): Sources | undefined {
   const headers = installedPackage('node-api-headers');
   if (!tfjsNode || !headers) return undefined;
   const folder = join(tfjsNode, 'binding');
-  const parts = readdirSync(folder).map((file) => file + readFileSync(join(folder, file), 'utf8'));
-  return { folder, headers: join(headers, 'include'), hash: shortHash([...FLAGS, ...parts.sort()]) };
+  const quiet = join(packageFolder(), 'lib/runtime/quiet.cc');
+  const parts = [...(existsSync(quiet) ? [readFileSync(quiet, 'utf8')] : [])];
+  for (const file of readdirSync(folder)) parts.push(file + readFileSync(join(folder, file), 'utf8'));
+  return { folder, quiet, headers: join(headers, 'include'), hash: shortHash([...FLAGS, ...parts.sort()]) };
 }
-
 async function compile(layout: Layout, sources: Sources, name: string): Promise<void> {
   const library = join(layout.folder, 'tensorflow');
-  const names = ['libtensorflow_cc.so.2', 'libtensorflow.so.2', 'libtensorflow_framework.so.2'];
-  const output = join(layout.folder, `.build-${process.pid}.node`);
+  const libraries = ['libtensorflow_cc.so.2', 'libtensorflow.so.2', 'libtensorflow_framework.so.2'];
+  const args = [...DEFINES, `-I${join(library, 'include')}`];
+  args.push(join(sources.folder, 'tfjs_backend.cc'), join(sources.folder, 'tfjs_binding.cc'), '-L', library);
+  args.push(...libraries.filter((file) => existsSync(join(library, file))).map((file) => `-l:${file}`));
+  await compileTo(join(layout.folder, quietName(name)), sources, [sources.quiet, '-ldl']);
+  await compileTo(join(layout.folder, name), sources, [...args, '-Wl,-rpath,$ORIGIN/tensorflow']);
+}
+
+async function compileTo(path: string, sources: Sources, args: string[]): Promise<void> {
+  const output = `${path}.${process.pid}.tmp`;
   const compiler = process.env.CXX || 'g++';
-  const args = [...FLAGS, ...DEFINES, `-I${sources.headers}`, `-I${join(library, 'include')}`];
-  args.push(join(sources.folder, 'tfjs_backend.cc'), join(sources.folder, 'tfjs_binding.cc'), '-o', output);
-  args.push('-L', library, ...names.filter((file) => existsSync(join(library, file))).map((file) => `-l:${file}`));
-  args.push('-Wl,-rpath,$ORIGIN/tensorflow');
   try {
-    const { status, errors } = await execute(compiler, args);
+    const { status, errors } = await execute(compiler, [...FLAGS, `-I${sources.headers}`, ...args, '-o', output]);
     check(
       status !== 'missing',
       'ERR_SETUP',
@@ -93,10 +100,15 @@ async function compile(layout: Layout, sources: Sources, name: string): Promise<
       () =>
         `${compiler} could not build the binding: ${errors.split('\n').find((line) => /error/i.test(line)) ?? errors}`,
     );
-    await rename(output, join(layout.folder, name));
+    await rename(output, path);
   } finally {
     await rm(output, { force: true });
   }
+}
+
+/** The file beside a binding that is loaded before it. */
+export function quietName(binding: string): string {
+  return binding.replace('tfjs_binding', 'quiet');
 }
 
 // One 2×2 product through the binding itself. In a process of its own, since a library for other processors or with

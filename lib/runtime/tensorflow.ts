@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { VlltrError } from '../errors.js';
-import { findBinding } from './binding.js';
+import { findBinding, quietName } from './binding.js';
 import { findLayout, type Layout, type Variant } from './layout.js';
 import { userTensorFlow } from './paths.js';
 import { tf } from './tf.js';
@@ -78,6 +79,8 @@ export function registerTensorFlow(installed: InstalledTensorFlow, cpuOnly: bool
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'; // errors only
   if (cpuOnly) process.env.CUDA_VISIBLE_DEVICES = '-1';
   restoreRemovedUtilities();
+  const quiet = quietName(installed.binding);
+  if (existsSync(quiet)) require(quiet); // loads libtensorflow without its greeting
   const binding = require(installed.binding) as TensorFlowBinding;
   // The modules below are required one by one: tfjs-node's index would look for its own download.
   const { NodeJSKernelBackend } = require('@tensorflow/tfjs-node/dist/nodejs_kernel_backend') as {
