@@ -48,7 +48,10 @@ export async function makeBinding(layout: Layout, log: Log): Promise<BindingStam
     log("Building TensorFlow.js's binding …");
     await compile(layout, sources, name);
   }
-  const tensorflow = await verifyBinding(join(layout.folder, name));
+  const tensorflow = await verifyBinding(join(layout.folder, name)).catch(async (error) => {
+    await rm(join(layout.folder, name), { force: true }); // built again the next time
+    throw error;
+  });
   const stamp: BindingStamp = { format: 1, binding: name, tensorflow, built: sources.hash };
   const temporary = join(layout.folder, `.${STAMP}-${process.pid}`);
   await writeFile(temporary, `${JSON.stringify(stamp, null, 1)}\n`);
