@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { check } from '../errors.js';
+import { decodeSquare } from './decode.js';
+import type { ImageSource } from './types.js';
+
+/** Decoded pictures up to a number of bytes, least recently used ones dropped first; shared by the splits of a set. */
+export class PixelCache {
+  private readonly entries = new Map<string, Uint8Array>();
+  private bytes = 0;
+
+  constructor(private readonly limit: number) {}
+
+  get(key: string): Uint8Array | undefined {
+    const pixels = this.entries.get(key);
+    if (pixels) {
+      this.entries.delete(key);
+      this.entries.set(key, pixels);
+    }
+    return pixels;
+  }
+
+  set(key: string, pixels: Uint8Array): void {
+    if (this.entries.has(key) || pixels.length > this.limit) return;
+    this.entries.set(key, pixels);
+    this.bytes += pixels.length;
+    for (const [oldest, dropped] of this.entries) {
+      if (this.bytes <= this.limit) break;
+      this.entries.delete(oldest);
+      this.bytes -= dropped.length;
+    }
+  }
+}
+
+/** Picture files, decoded when they are first asked for. */
+export class PictureFiles implements ImageSource {
+  readonly length: number;
+  readonly labels: Int32Array;
+  /** Decodings under way, so that two batches that want one picture share the work. */
+  private readonly pending = new Map<string, Promise<Uint8Array>>();
+
+  /**
+   * @param dir folder that `files` are relative to
+   * @param labels class of each file
+   * @param size height and width in pixels
+   */
+  constructor(
+    private readonly dir: string,
+    private readonly files: readonly string[],
+    labels: ArrayLike<number>,
+    readonly size: number,
+    private readonly cache: PixelCache,
+  ) {
+    this.length = files.length;
+    this.labels = Int32Array.from(labels);
+  }
+
+  id(i: number): string {
+    const file = this.files[i];
+    check(file !== undefined, 'ERR_ARGUMENT', () => `picture ${i} of ${this.length} does not exist`);
+    return file;
+  }
+
+  async read(indices: ArrayLike<number>): Promise<Uint8Array> {
+    const bytes = this.size * this.size * 3;
+    const out = new Uint8Array(indices.length * bytes);
+    await Promise.all(
+      Array.from(indices, async (index, row) => {
+        out.set(await this.pixels(this.id(index)), row * bytes);
+      }),
+    );
+    return out;
+  }
+
+  private pixels(file: string): Promise<Uint8Array> {
+    const cached = this.cache.get(file);
+    if (cached) return Promise.resolve(cached);
+    let job = this.pending.get(file);
+    if (!job) {
+      job = decodeSquare(join(this.dir, file), this.size)
+        .then((pixels) => {
+          this.cache.set(file, pixels);
+          return pixels;
+        })
+        .finally(() => this.pending.delete(file));
+      this.pending.set(file, job);
+    }
+    return job;
+  }
+}
