@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { saveClip } from '../clip/checkpoint.js';
+import type { ClipConfig } from '../clip/config.js';
+import { compactVocabulary } from '../clip/vocabulary.js';
+import { openIconLt, openWebPairs } from '../data/iconLt/index.js';
+import type { LongTailData } from '../data/types.js';
+import { TEACHER_OPTIONS, TEACHER_VOCABULARY, teacherConfig } from '../presets/iconLt.js';
+import { tf, type TensorMap } from '../runtime/tf.js';
+import { topOne } from '../stages/accuracy.js';
+import { trainClip } from '../stages/clip.js';
+import { imageFeatures } from '../stages/features.js';
+import { TextBank } from '../stages/textBank.js';
+import { classifyByText, normalizeRows } from '../stages/zeroShot.js';
+import { begin, integer, positive, print, type RunOptions, runOptions, stageRun } from './common.js';
+import { Bar, say } from './terminal.js';
+
+interface ClipCommand extends RunOptions {
+  steps: number;
+  batch: number;
+  lr: number;
+  out?: string;
+}
+
+/** Zero-shot accuracy on the validation pictures of Icon-LT, whose design teams the small CLIP never sees. */
+function zeroShotProbe(config: ClipConfig, data: LongTailData): (params: TensorMap) => Promise<Record<string, number>> {
+  const bank = new TextBank(data.sentences, config.text.contextLength);
+  const val = data.val!;
+  return async (params) => {
+    const image = normalizeRows(await imageFeatures(config, params, val), config.embedDim);
+    return { zeroShot: topOne(classifyByText(config, params, bank, image).classMean, val.labels) };
+  };
+}
+
+async function clip(options: ClipCommand): Promise<void> {
+  const training = {
+    ...TEACHER_OPTIONS,
+    steps: options.steps,
+    batch: options.batch,
+    learningRate: options.lr,
+    warmupSteps: Math.min(TEACHER_OPTIONS.warmupSteps, Math.floor(options.steps / 10)),
+  };
+  const out = options.out ?? join(options.run, 'model.safetensors');
+  const runtime = await begin(options, 'clip', { config: teacherConfig([]), options: training, out });
+  if (!runtime) return;
+  let bar: Bar | undefined;
+  const pairs = await openWebPairs({
+    onProgress: (done, total, what) => (bar ??= new Bar(what, total)).update(done),
+  });
+  bar?.end();
+  const data = await openIconLt({});
+  const vocabulary = compactVocabulary(pairs.captions.flat(), TEACHER_VOCABULARY);
+  const config = teacherConfig(vocabulary);
+  say(`${pairs.images.length} pictures, ${vocabulary.length} tokens of their own`);
+  const run = stageRun(options);
+  const probe = zeroShotProbe(config, data);
+  let params: TensorMap;
+  try {
+    params = await trainClip(config, pairs, training, run, async (now) => {
+      const measured = await probe(now);
+      say(`zero-shot on the validation pictures of ${data.name}: ${measured.zeroShot!.toFixed(1)} %`);
+      return measured;
+    });
+  } finally {
+    run.end();
+  }
+  const { zeroShot } = await probe(params);
+  await saveClip(out, config, params, { dtype: 'F16', metadata: { zeroShot: zeroShot!.toFixed(2) } });
+  tf.dispose(params);
+  say(`${out}: zero-shot ${zeroShot!.toFixed(1)} %`);
+  if (options.json) print({ out, zeroShot });
+}
+
+/** Adds `vl-ltr clip`. */
+export function register(program: Command): void {
+  const command = program
+    .command('clip')
+    .description('train the small CLIP that is the teacher of Icon-LT, on icons of other design teams')
+    .option('--steps <n>', 'updates', integer, TEACHER_OPTIONS.steps)
+    .option('--batch <n>', 'pairs an update', integer, TEACHER_OPTIONS.batch)
+    .option('--lr <rate>', 'peak learning rate', positive, TEACHER_OPTIONS.learningRate)
+    .option('--out <file>', 'where the weights go, half precision (default: model.safetensors in the run folder)');
+  runOptions(command, 'runs/clip')
+    .addHelpText(
+      'after',
+      `
+The shipped teacher was made by the defaults of this command. It takes an hour or more on two cores and may be
+interrupted: run it again with --resume.`,
+    )
+    .action(clip);
+}

@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { openFolder } from '../data/folder.js';
+import { openIconLt } from '../data/iconLt/index.js';
+import type { LongTailData } from '../data/types.js';
+import { writeJson } from '../files/atomic.js';
+import { type Runtime, ready } from '../runtime/ready.js';
+import type { StageRun } from '../stages/options.js';
+import { Bar } from './terminal.js';
+
+/** Options every training command takes. */
+export interface RunOptions {
+  run: string;
+  seed: number;
+  resume?: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+export function integer(text: string): number {
+  const n = Number(text);
+  if (!Number.isSafeInteger(n) || n < 0) throw new InvalidArgumentError('expected an integer ≥ 0');
+  return n;
+}
+
+export function positive(text: string): number {
+  const n = Number(text);
+  if (!(n > 0 && Number.isFinite(n))) throw new InvalidArgumentError('expected a number > 0');
+  return n;
+}
+
+export function share(text: string): number {
+  const n = Number(text);
+  if (!(n >= 0 && n <= 1)) throw new InvalidArgumentError('expected a number from 0 to 1');
+  return n;
+}
+
+/** Adds the options that every training command takes. */
+export function runOptions(command: Command, defaultRun: string): Command {
+  return command
+    .option('--run <dir>', 'folder of the run', defaultRun)
+    .option('--seed <n>', 'seed of every random draw', integer, 0)
+    .option('--resume', 'go on from the last good checkpoint in the run folder')
+    .option('--dry-run', 'print the configuration and stop')
+    .option('--json', 'print the outcome as JSON on stdout');
+}
+
+/** `icon-lt`, `icon-lt-100`, `icon-lt-1000`, or a folder of pictures. */
+export async function openData(name: string, imageSize: number): Promise<LongTailData> {
+  const preset = /^icon-lt(?:-(\d+))?$/.exec(name);
+  if (!preset) return openFolder(name, { imageSize });
+  let bar: Bar | undefined;
+  const data = await openIconLt({
+    classes: preset[1] ? Number(preset[1]) : 300,
+    onProgress: (done, total, what) => (bar ??= new Bar(what, total)).update(done),
+  });
+  bar?.end();
+  return data;
+}
+
+/** A stage's run with a progress bar for each stage. */
+export function stageRun(options: RunOptions): StageRun & { end: () => void } {
+  const bars = new Bars();
+  return {
+    dir: options.run,
+    seed: options.seed,
+    resume: options.resume ?? false,
+    onProgress: bars.onProgress,
+    end: bars.end,
+  };
+}
+
+/** Progress bars by stage: a new one begins where another stage reports. */
+export class Bars {
+  private bar: Bar | undefined;
+  private name = '';
+  readonly onProgress: NonNullable<StageRun['onProgress']> = ({ name, step, steps, outputs }) => {
+    if (name !== this.name) {
+      this.end();
+      this.bar = new Bar(name, steps);
+      this.name = name;
+    }
+    const loss = outputs.loss;
+    this.bar?.update(step, loss === undefined ? '' : `loss ${loss.toFixed(3)}`);
+    if (step === steps) this.end();
+  };
+  readonly end = (): void => {
+    this.bar?.end();
+    this.bar = undefined;
+    this.name = '';
+  };
+}
+
+/** Starts the runtime and records the whole configuration, defaults included, in the run folder. */
+export async function begin(options: RunOptions, command: string, configuration: object): Promise<Runtime | undefined> {
+  if (options.dryRun) {
+    print({ command, seed: options.seed, run: options.run, ...configuration });
+    return undefined;
+  }
+  const runtime = await ready();
+  const { backend, kernels, device, tensorflow } = runtime;
+  await writeJson(join(options.run, 'config.json'), {
+    command,
+    seed: options.seed,
+    backend,
+    kernels,
+    device,
+    tensorflow,
+    ...configuration,
+  });
+  return runtime;
+}
+
+/** Data for programs: stdout. */
+export function print(value: unknown): void {
+  process.stdout.write(`${typeof value === 'string' ? value : JSON.stringify(value, null, 2)}\n`);
+}

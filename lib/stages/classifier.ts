@@ -1,0 +1,116 @@
+import type { ClipConfig } from '../clip/config.js';
+import { encodeImage } from '../clip/model.js';
+import type { LongTailData } from '../data/types.js';
+import { check } from '../errors.js';
+import { crossEntropy, softCrossEntropy } from '../ops/crossEntropy.js';
+import { tf, type TensorMap } from '../runtime/tf.js';
+import { mixBatch } from '../training/mixup.js';
+import { argMaxRows, classCounts, topOne } from './accuracy.js';
+import { imageFeatures, overRows } from './features.js';
+import { isHeadParameter } from './head.js';
+import { createOptimiser, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
+import type { ClassifierOptions, SamplerKind, StageRun } from './options.js';
+import { imageBatch, runStage, trainSampler } from './run.js';
+
+/** Power of the class count in the distribution a sampler draws classes from: p(c) ∝ n_c^power. */
+const PRIOR_POWER: Record<SamplerKind, number> = { uniform: 1, sqrt: 0.5, balanced: 0 };
+
+/**
+ * log p(c) of the classes as the sampler draws them, [C]: what balanced softmax adds to the training logits
+ * (METHOD.md: the prior must match the sampler; under 1/√n weights it is ½·log n up to a constant).
+ */
+export function logPrior(counts: ArrayLike<number>, sampler: SamplerKind): Float32Array {
+  const power = PRIOR_POWER[sampler];
+  const weights = Array.from(counts, (n) => (power === 0 ? 1 : Math.max(n, 1e-9) ** power));
+  const total = weights.reduce((a, b) => a + b, 0);
+  return Float32Array.from(weights, (w) => Math.log(w / total));
+}
+
+export interface ClassifierSpec {
+  name: 'finetune' | 'baseline';
+  config: ClipConfig;
+  /** Encoder parameters (CLIP's names) and head parameters in one map. */
+  model: TensorMap;
+  options: ClassifierOptions;
+  /** Factor on the learning rate of a head parameter. */
+  headRate?: (name: string) => number;
+  /** Logits of every branch for features x [B, D]; the loss is the sum of their cross-entropies. */
+  logits: (params: TensorMap, x: tf.Tensor2D) => Record<string, tf.Tensor2D>;
+}
+
+/**
+ * Trains an image classifier on top of a visual encoder by cross-entropy: stage 2 and the vision-only baseline are
+ * both this, with different heads. Text parameters of the model stay as they are.
+ * @returns the trained model's tensors; the caller disposes them
+ */
+export async function trainClassifier(data: LongTailData, spec: ClassifierSpec, run: StageRun): Promise<TensorMap> {
+  const { config, model, options } = spec;
+  const classes = data.classes.length;
+  const freeze = options.encoderRate === 0;
+  check(
+    !(freeze && options.batchNorm === 'train'),
+    'ERR_ARGUMENT',
+    () => 'batchNorm is "train" although encoderRate is 0; a frozen encoder needs batchNorm "eval"',
+  );
+  const { optimiser, state, frozen } = createOptimiser(model, {
+    ...options,
+    frozen: (name) => !isHeadParameter(name) && (freeze || !name.startsWith('visual.')),
+    lrFactor: (name) => (isHeadParameter(name) ? (spec.headRate?.(name) ?? 1) : options.encoderRate),
+  });
+  const prior = options.balanced
+    ? tf.tensor1d(logPrior(classCounts(data.train.labels, classes), options.sampler))
+    : undefined;
+  const draw = trainSampler(data, options, run.seed, spec.name);
+
+  const step = (now: StepState, inputs: StepInputs) =>
+    optimise(optimiser, now, inputs, frozen, (params) => {
+      const image = encodeImage(config, params, inputs.image as tf.Tensor4D, { training: options.batchNorm === 'train' });
+      const losses = Object.entries(spec.logits(params, image.features)).map(([branch, z]) => {
+        const biased = prior ? (tf.add(z, prior) as tf.Tensor2D) : z;
+        const loss = inputs.targets
+          ? softCrossEntropy(biased, inputs.targets as tf.Tensor2D)
+          : crossEntropy(biased, inputs.labels as tf.Tensor1D, { smoothing: options.smoothing });
+        return [branch, loss] as const;
+      });
+      return {
+        loss: losses.map(([, l]) => l).reduce((a, b) => tf.add(a, b)) as tf.Scalar,
+        outputs: Object.fromEntries(losses),
+        batchStats: image.batchStats,
+      };
+    });
+
+  const val = data.val;
+  const evaluate = val && (async (now: StepState) => {
+    const params = modelOf(optimiser, now);
+    const x = await imageFeatures(config, { ...frozen, ...params }, val);
+    const logits = overRows(x, config.embedDim, (rows) => spec.logits({ ...frozen, ...params }, rows));
+    tf.dispose(params);
+    return Object.fromEntries(
+      Object.entries(logits).map(([branch, z]) => [
+        `val_${branch}`,
+        topOne(argMaxRows(z, z.length / val.length), val.labels),
+      ]),
+    );
+  });
+
+  const final = await runStage({
+    name: spec.name,
+    run,
+    options,
+    configuration: { config, options, classes },
+    layout: optimiser.layout,
+    state,
+    step,
+    evaluate,
+    inputs: async (t) => {
+      const chosen = draw(t, options.batch);
+      const labels = Int32Array.from(chosen, (i) => data.train.labels[i]!);
+      const size = config.visual.imageSize;
+      const image = await imageBatch(data.train, chosen, size, options.augment, run.seed, t);
+      if (!options.mixup) return { image, labels: tf.tensor1d(labels, 'int32') };
+      return mixBatch(image, labels, { classes, smoothing: options.smoothing, seed: run.seed, step: t });
+    },
+  });
+  prior?.dispose();
+  return modelOf(optimiser, final, frozen);
+}

@@ -1,0 +1,113 @@
+import type { ClipConfig } from '../clip/config.js';
+import { create, encodeImage, encodeText } from '../clip/model.js';
+import { encode, tokenIds } from '../clip/tokenizer.js';
+import type { PairData } from '../data/types.js';
+import { classwiseContrastive } from '../ops/classwiseContrastive.js';
+import { l2Normalize } from '../ops/normalize.js';
+import { random } from '../random.js';
+import { tf, type TensorMap } from '../runtime/tf.js';
+import { weightedSampler } from '../training/sampler.js';
+import { createOptimiser, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
+import type { ContrastiveOptions, StageRun } from './options.js';
+import { idBatch } from './textBank.js';
+import { imageBatch, runStage } from './run.js';
+
+/**
+ * Trains a CLIP from picture–caption pairs (Radford et al., 2021): the symmetric contrastive loss over the batch,
+ * where pictures of one key count as positives of one another rather than as negatives.
+ * @param probe measured now and then on the model so far, zero-shot accuracy say
+ * @returns the trained model's tensors; the caller disposes them
+ */
+export async function trainClip(
+  config: ClipConfig,
+  data: PairData,
+  options: ContrastiveOptions,
+  run: StageRun,
+  probe?: (params: TensorMap) => Promise<Record<string, number>>,
+): Promise<TensorMap> {
+  const model = create(config, { seed: run.seed });
+  const { optimiser, state } = createOptimiser(model.params, { ...options });
+  model.dispose();
+  const { contextLength } = config.text;
+  const captions = flatCaptions(data.captions, contextLength);
+  const tokens = tokenIds(captions.texts, { contextLength });
+  const draw = weightedSampler({ weights: data.weights, seed: run.seed, stream: 'clip' });
+
+  const step = (now: StepState, inputs: StepInputs) =>
+    optimise(optimiser, now, inputs, {}, (params) => {
+      const image = encodeImage(config, params, inputs.image as tf.Tensor4D, { training: options.batchNorm === 'train' });
+      const parts = classwiseContrastive({
+        image: l2Normalize(image.features),
+        text: l2Normalize(encodeText(config, params, inputs.ids as tf.Tensor2D)),
+        labels: inputs.labels as tf.Tensor1D,
+        logitScale: params.logit_scale as tf.Scalar,
+        smoothing: options.smoothing,
+      });
+      return {
+        loss: parts.loss,
+        outputs: { logitScale: params.logit_scale! },
+        batchStats: image.batchStats,
+      };
+    });
+
+  const evaluate = probe && (async (now: StepState) => {
+    const params = modelOf(optimiser, now);
+    const measured = await probe(params);
+    tf.dispose(params);
+    return measured;
+  });
+
+  const final = await runStage({
+    name: 'clip',
+    run,
+    options,
+    configuration: { config, options },
+    layout: optimiser.layout,
+    state,
+    step,
+    evaluate,
+    inputs: async (t) => {
+      const chosen = draw(t, options.batch);
+      const pick = random(run.seed, 'caption', t);
+      const rows = Array.from(chosen, (i) => {
+        const from = captions.offsets[i]!;
+        return captions.rows[from + pick.int(captions.offsets[i + 1]! - from)]!;
+      });
+      return {
+        image: await imageBatch(data.images, chosen, config.visual.imageSize, options.augment, run.seed, t),
+        ids: idBatch(tokens.ids, tokens.lengths, contextLength, rows),
+        labels: tf.tensor1d(
+          Int32Array.from(chosen, (i) => data.keys[i]!),
+          'int32',
+        ),
+      };
+    },
+  });
+  return modelOf(optimiser, final);
+}
+
+/**
+ * All distinct captions in one list, and for picture i those of it that fit the context (the shortest where none does):
+ * rows[offsets[i]] … rows[offsets[i+1]-1].
+ */
+function flatCaptions(captions: string[][], contextLength: number) {
+  const numbers = new Map<string, number>();
+  for (const list of captions) for (const text of list) if (!numbers.has(text)) numbers.set(text, numbers.size);
+  const texts = [...numbers.keys()];
+  const lengths = texts.map((text) => encode(text).length + 2);
+  const lists = new Map<string[], number[]>();
+  const fitting = (list: string[]): number[] => {
+    const all = list.map((text) => numbers.get(text)!);
+    const fit = all.filter((row) => lengths[row]! <= contextLength);
+    return fit.length ? fit : [all.reduce((best, row) => (lengths[row]! < lengths[best]! ? row : best))];
+  };
+  const offsets = new Int32Array(captions.length + 1);
+  const rows: number[] = [];
+  captions.forEach((list, i) => {
+    let own = lists.get(list);
+    if (!own) lists.set(list, (own = fitting(list)));
+    for (const row of own) rows.push(row);
+    offsets[i + 1] = rows.length;
+  });
+  return { texts, rows: Int32Array.from(rows), offsets };
+}

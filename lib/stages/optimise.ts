@@ -1,0 +1,123 @@
+import { isBuffer } from '../clip/parameters.js';
+import { tf, type TensorMap } from '../runtime/tf.js';
+import {
+  type AdamwOptions,
+  adamwInit,
+  adamwStep,
+  decayMask,
+  type FlatLayout,
+  flatLayout,
+  logitScaleBound,
+  pack,
+  perParameter,
+  unpack,
+} from '../training/adamw.js';
+
+/** What a training step carries from one step to the next: a tree of tensors and nothing else. */
+export interface StepState extends Record<string, tf.Tensor | TensorMap> {
+  /** All trained parameters, packed (see `FlatLayout`). */
+  params: tf.Tensor1D;
+  /** AdamW's moments. */
+  m: tf.Tensor1D;
+  v: tf.Tensor1D;
+  /** Running statistics of batch norm, by name. */
+  buffers: TensorMap;
+}
+
+/** What every step is given besides its own inputs. */
+export interface StepInputs extends TensorMap {
+  /** Learning rate, scalar. */
+  learningRate: tf.Scalar;
+  /** 1-based count of this update, scalar float32. */
+  update: tf.Scalar;
+}
+
+/** Constants of an optimisation: how the packed vector is laid out and treated. */
+export interface Optimiser extends Omit<AdamwOptions, 'learningRate' | 'step'> {
+  layout: FlatLayout;
+}
+
+export interface OptimiserOptions {
+  weightDecay: number;
+  /** Gradients are scaled down to this global norm; absent: never. */
+  clipNorm?: number;
+  /** Factor on the learning rate of a parameter. */
+  lrFactor?: (name: string) => number;
+  /** Parameters that are left as they are; they are not in the packed vector. */
+  frozen?: (name: string) => boolean;
+}
+
+/** A stage's loss and what it wants recorded; scalars. `batchStats` are batch norm's new running statistics. */
+export interface LossParts {
+  loss: tf.Scalar;
+  outputs?: Record<string, tf.Tensor>;
+  batchStats?: TensorMap;
+}
+
+/** Splits a model into trained (packed), buffers, and the rest, and makes the first state. The model is not consumed. */
+export function createOptimiser(
+  model: TensorMap,
+  options: OptimiserOptions,
+): { optimiser: Optimiser; state: StepState; frozen: TensorMap } {
+  const isFrozen = options.frozen ?? (() => false);
+  const names = Object.keys(model).filter((name) => !isBuffer(name) && !isFrozen(name));
+  const layout = flatLayout(model, names);
+  const params = pack(layout, model);
+  const entries = Object.entries(model);
+  const factor = options.lrFactor;
+  return {
+    optimiser: {
+      layout,
+      decayMask: decayMask(layout),
+      lrMultiplier: factor && names.some((name) => factor(name) !== 1) ? perParameter(layout, factor) : undefined,
+      upperBound: logitScaleBound(layout),
+      weightDecay: options.weightDecay,
+      clipNorm: options.clipNorm,
+    },
+    state: {
+      params,
+      ...adamwInit(layout),
+      buffers: Object.fromEntries(entries.filter(([name]) => isBuffer(name)).map(([name, t]) => [name, t.clone()])),
+    },
+    frozen: Object.fromEntries(entries.filter(([name]) => !isBuffer(name) && isFrozen(name))),
+  };
+}
+
+/** The model a state stands for: trained parameters, buffers, and what was frozen. The caller disposes the first two. */
+export function modelOf(optimiser: Optimiser, state: StepState, frozen: TensorMap = {}): TensorMap {
+  const buffers = Object.fromEntries(Object.entries(state.buffers).map(([name, t]) => [name, t.clone()]));
+  return { ...frozen, ...unpack(optimiser.layout, state.params), ...buffers };
+}
+
+/**
+ * One update as a pure function: loss and gradient of the packed parameters, then AdamW.
+ * `loss` sees all parameters by name (trained ones, buffers and `frozen`).
+ */
+export function optimise(
+  optimiser: Optimiser,
+  state: StepState,
+  inputs: StepInputs,
+  frozen: TensorMap,
+  loss: (params: TensorMap) => LossParts,
+): { state: StepState; outputs: Record<string, tf.Tensor> } {
+  const { layout } = optimiser;
+  const kept: Record<string, tf.Tensor> = {};
+  let stats: TensorMap = {};
+  const keep = (t: tf.Tensor): tf.Tensor => tf.keep(t.clone());
+  const { value, grad } = tf.valueAndGrad((packed: tf.Tensor) => {
+    const parts = loss({ ...frozen, ...state.buffers, ...unpack(layout, packed as tf.Tensor1D) });
+    // Whatever outlives the gradient's own scope is kept by hand; the caller of the step owns it.
+    for (const [name, t] of Object.entries(parts.outputs ?? {})) kept[name] = keep(t);
+    stats = Object.fromEntries(Object.entries(parts.batchStats ?? {}).map(([name, t]) => [name, keep(t)]));
+    return parts.loss;
+  })(state.params);
+  const { params, m, v, gradNorm } = adamwStep(
+    { params: state.params, m: state.m, v: state.v },
+    grad as tf.Tensor1D,
+    { ...optimiser, learningRate: inputs.learningRate, step: inputs.update },
+  );
+  return {
+    state: { params, m, v, buffers: { ...state.buffers, ...stats } },
+    outputs: { loss: value, gradNorm, ...kept },
+  };
+}

@@ -1,0 +1,87 @@
+import type { AugmentOptions } from '../training/augment.js';
+import type { Progress } from '../training/loop.js';
+
+/** How training pictures are drawn (METHOD.md, "Training sampler"). */
+export type SamplerKind = 'sqrt' | 'uniform' | 'balanced';
+
+/** What every training stage can be told. All of it goes into the run's config.json. */
+export interface TrainOptions {
+  /** Updates. */
+  steps: number;
+  /** Pictures an update. */
+  batch: number;
+  /** Peak learning rate of AdamW. */
+  learningRate: number;
+  /** Updates of linear warm-up before the cosine. */
+  warmupSteps: number;
+  /** Learning rate at the end of the cosine. */
+  minLearningRate: number;
+  /** AdamW's decoupled decay; spares biases, norms and scalars. */
+  weightDecay: number;
+  /** Global gradient norm above which gradients are scaled down; absent: never. */
+  clipNorm?: number;
+  sampler: SamplerKind;
+  /** Image view a training picture gets. */
+  augment: AugmentOptions;
+  /** Batch norm in training or (frozen statistics) eval mode. */
+  batchNorm: 'train' | 'eval';
+  /** Updates between checkpoints. */
+  checkpointEvery: number;
+  /** Updates between measurements on the validation split; 0: none. */
+  evaluateEvery: number;
+}
+
+export interface ContrastiveOptions extends TrainOptions {
+  /** Label smoothing ε of the contrastive loss. */
+  smoothing: number;
+}
+
+export interface PretrainOptions extends ContrastiveOptions {
+  /** β: weight of the distillation from the teacher (the paper's λ); 0 leaves the teacher out. */
+  distillWeight: number;
+}
+
+export interface ClassifierOptions extends TrainOptions {
+  smoothing: number;
+  /** Add the log prior of the sampler to the training logits (balanced softmax). */
+  balanced: boolean;
+  /** Factor of the encoder's learning rate against the head's; 0 freezes the encoder. */
+  encoderRate: number;
+  /** Probability 1 mixup 0.8 / cutmix 1.0, as the released configurations have it. */
+  mixup: boolean;
+}
+
+export interface FinetuneOptions extends ClassifierOptions {
+  /** Factor of the attention's learning rate (norms and projections) against the head's. */
+  attentionRate: number;
+  /** Stop the gradient through ‖G_c‖ (the iNaturalist configurations). */
+  detachNorm: boolean;
+}
+
+export interface BaselineOptions extends ClassifierOptions {
+  head: 'linear' | 'mlp';
+}
+
+/** How the anchors of a class are chosen from its sentences. */
+export type AnchorChoice = 'anss' | 'random' | 'cut-off';
+
+export interface AnchorOptions {
+  /** M: anchors a class. */
+  anchors: number;
+  choice: AnchorChoice;
+  /** At most this many pictures a class score its sentences. */
+  imagesPerClass: number;
+  /** Split whose pictures score the sentences. */
+  split: 'train' | 'val';
+}
+
+/** Where a stage runs, and who is told. */
+export interface StageRun {
+  /** Folder of the run. */
+  dir: string;
+  seed: number;
+  /** Go on from the last good checkpoint. */
+  resume: boolean;
+  /** Called after each update. */
+  onProgress?: (progress: Progress) => void;
+}

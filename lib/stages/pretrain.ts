@@ -1,0 +1,111 @@
+import type { LoadedClip } from '../clip/checkpoint.js';
+import { encodeImage, encodeText } from '../clip/model.js';
+import type { LongTailData } from '../data/types.js';
+import { classwiseContrastive } from '../ops/classwiseContrastive.js';
+import { l2Normalize } from '../ops/normalize.js';
+import { random } from '../random.js';
+import { tf, type TensorMap } from '../runtime/tf.js';
+import { topOne } from './accuracy.js';
+import { imageFeatures, sentenceFeatures } from './features.js';
+import { createOptimiser, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
+import type { PretrainOptions, StageRun } from './options.js';
+import { imageBatch, runStage, trainSampler } from './run.js';
+import type { TextBank } from './textBank.js';
+import { classifyByText, normalizeRows } from './zeroShot.js';
+
+type Model = Pick<LoadedClip, 'config' | 'params'>;
+
+/**
+ * Stage 1, class-wise visual-linguistic pre-training (paper, section 3.2): every picture meets one sentence of its
+ * class, drawn anew each step; L = (1−β)·L_ccl + β·L_dis, the teacher frozen.
+ * The teacher's sentence features are computed once a sentence; its image features see the same augmented views.
+ * @param start where training begins (usually the teacher itself)
+ * @param teacher the frozen CLIP; may be absent where `distillWeight` is 0
+ * @returns the trained model's tensors; the caller disposes them
+ */
+export async function pretrain(
+  data: LongTailData,
+  bank: TextBank,
+  start: Model,
+  teacher: Model | undefined,
+  options: PretrainOptions,
+  run: StageRun,
+): Promise<TensorMap> {
+  const { config } = start;
+  const { optimiser, state } = createOptimiser(start.params, { ...options });
+  const distil = teacher && options.distillWeight > 0 ? teacher : undefined;
+  const taught = distil && teacherText(distil, bank);
+  const draw = trainSampler(data, options, run.seed, 'pretrain');
+
+  const step = (now: StepState, inputs: StepInputs) => {
+    const images = inputs.image as tf.Tensor4D;
+    const teacherSide = distil && {
+      image: tf.tidy(() => l2Normalize(encodeImage(distil.config, distil.params, images).features)),
+      text: inputs.teacherText as tf.Tensor2D,
+      logitScale: distil.params.logit_scale as tf.Scalar,
+    };
+    return optimise(optimiser, now, inputs, {}, (params) => {
+      const image = encodeImage(config, params, images, { training: options.batchNorm === 'train' });
+      const { loss, contrastive, distillation } = classwiseContrastive({
+        image: l2Normalize(image.features),
+        text: l2Normalize(encodeText(config, params, inputs.ids as tf.Tensor2D)),
+        labels: inputs.labels as tf.Tensor1D,
+        logitScale: params.logit_scale as tf.Scalar,
+        smoothing: options.smoothing,
+        teacher: teacherSide,
+        distillWeight: teacherSide ? options.distillWeight : 0,
+      });
+      return {
+        loss,
+        outputs: { contrastive, distillation, logitScale: params.logit_scale! },
+        batchStats: image.batchStats,
+      };
+    });
+  };
+
+  const val = data.val;
+  const evaluate = val && (async (now: StepState) => {
+    const model = modelOf(optimiser, now);
+    const image = normalizeRows(await imageFeatures(config, model, val), config.embedDim);
+    const { classMean } = classifyByText(config, model, bank, image);
+    tf.dispose(model);
+    return { valAccuracy: topOne(classMean, val.labels) };
+  });
+
+  const final = await runStage({
+    name: 'pretrain',
+    run,
+    options,
+    configuration: { config, options, classes: data.classes.length },
+    layout: optimiser.layout,
+    state,
+    step,
+    evaluate,
+    inputs: async (t) => {
+      const chosen = draw(t, options.batch);
+      const labels = Int32Array.from(chosen, (i) => data.train.labels[i]!);
+      const pick = random(run.seed, 'sentence', t);
+      const rows = Array.from(labels, (y) => bank.offsets[y]! + pick.int(bank.offsets[y + 1]! - bank.offsets[y]!));
+      return {
+        image: await imageBatch(data.train, chosen, config.visual.imageSize, options.augment, run.seed, t),
+        ids: bank.batch(rows),
+        labels: tf.tensor1d(labels, 'int32'),
+        ...(taught && { teacherText: gatherRows(taught.values, taught.dim, rows) }),
+      };
+    },
+  });
+  return modelOf(optimiser, final);
+}
+
+function teacherText(teacher: Model, bank: TextBank): { values: Float32Array; dim: number } {
+  const dim = teacher.config.embedDim;
+  return { values: normalizeRows(sentenceFeatures(teacher.config, teacher.params, bank), dim), dim };
+}
+
+function gatherRows(values: Float32Array, dim: number, rows: number[]): tf.Tensor2D {
+  const out = new Float32Array(rows.length * dim);
+  rows.forEach((row, i) => {
+    out.set(values.subarray(row * dim, (row + 1) * dim), i * dim);
+  });
+  return tf.tensor2d(out, [rows.length, dim]);
+}

@@ -1,0 +1,80 @@
+import { tokenIds } from '../clip/tokenizer.js';
+import { check } from '../errors.js';
+import { tf } from '../runtime/tf.js';
+
+/** Text batches are cut to a multiple of this many tokens, so that few distinct shapes occur (exact: see `batch`). */
+const LENGTH_BUCKET = 4;
+
+/**
+ * Every sentence of every class, tokenised once. Sentences of class c are rows `offsets[c] … offsets[c+1]-1`.
+ * Batches are cut to their longest sentence: with a causal mask and the feature read at the end token the tokens
+ * behind it change nothing.
+ */
+export class TextBank {
+  /** Number of classes. */
+  readonly classes: number;
+  /** Number of sentences of all classes. */
+  readonly length: number;
+  /** Row of the first sentence of each class, length classes + 1. */
+  readonly offsets: Int32Array;
+  /** Class of each row. */
+  readonly labels: Int32Array;
+  /** Sentences whose tail was cut off to fit the context (their end token is kept). */
+  readonly truncated: number;
+  private readonly ids: Int32Array;
+  private readonly lengths: Int32Array;
+
+  /** @param sentences sentences[c] are the sentences of class c; at least one each. */
+  constructor(
+    readonly sentences: string[][],
+    readonly contextLength = 77,
+  ) {
+    this.classes = sentences.length;
+    this.offsets = new Int32Array(this.classes + 1);
+    sentences.forEach((list, c) => {
+      check(list.length > 0, 'ERR_DATA', () => `class ${c} has no sentence; every class needs at least one`);
+      this.offsets[c + 1] = this.offsets[c]! + list.length;
+    });
+    this.length = this.offsets[this.classes]!;
+    this.labels = new Int32Array(this.length);
+    for (let c = 0; c < this.classes; c++) this.labels.fill(c, this.offsets[c], this.offsets[c + 1]);
+    const { ids, lengths, truncated } = tokenIds(sentences.flat(), { contextLength });
+    this.ids = ids;
+    this.lengths = lengths;
+    this.truncated = truncated;
+  }
+
+  /** Number of sentences of each class, length C. */
+  counts(): number[] {
+    return this.sentences.map((s) => s.length);
+  }
+
+  /** The text of a row. */
+  text(row: number): string {
+    const c = this.labels[row]!;
+    return this.sentences[c]![row - this.offsets[c]!]!;
+  }
+
+  /** Token ids of the named rows, int32 [rows.length, L], L the longest of them rounded up. */
+  batch(rows: ArrayLike<number>): tf.Tensor2D {
+    return idBatch(this.ids, this.lengths, this.contextLength, rows);
+  }
+}
+
+/** Rows of a padded id matrix, cut to the longest of them (rounded up to a bucket): int32 [rows.length, L]. */
+export function idBatch(
+  ids: Int32Array,
+  lengths: Int32Array,
+  contextLength: number,
+  rows: ArrayLike<number>,
+): tf.Tensor2D {
+  let longest = 1;
+  for (let i = 0; i < rows.length; i++) longest = Math.max(longest, lengths[rows[i]!]!);
+  const width = Math.min(contextLength, Math.ceil(longest / LENGTH_BUCKET) * LENGTH_BUCKET);
+  const out = new Int32Array(rows.length * width);
+  for (let i = 0; i < rows.length; i++) {
+    const from = rows[i]! * contextLength;
+    out.set(ids.subarray(from, from + width), i * width);
+  }
+  return tf.tensor2d(out, [rows.length, width], 'int32');
+}

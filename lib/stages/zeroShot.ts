@@ -1,0 +1,110 @@
+import type { ClipConfig } from '../clip/config.js';
+import { tf, type TensorMap } from '../runtime/tf.js';
+import { argMaxRows } from './accuracy.js';
+import { sentenceFeatures } from './features.js';
+import type { TextBank } from './textBank.js';
+
+/** Rows [N, D] divided by their norm (clamped at 1e-12), in place. */
+export function normalizeRows(values: Float32Array, dim: number): Float32Array {
+  for (let from = 0; from < values.length; from += dim) {
+    let sum = 0;
+    for (let j = 0; j < dim; j++) sum += values[from + j]! ** 2;
+    const scale = 1 / Math.max(Math.sqrt(sum), 1e-12);
+    for (let j = 0; j < dim; j++) values[from + j]! *= scale;
+  }
+  return values;
+}
+
+/** Class means of unit sentence embeddings, normalised again: CLIP's zero-shot classifier ("ensemble"), [C, D]. */
+export function classMeans(sentences: Float32Array, bank: TextBank, dim: number): Float32Array {
+  const means = new Float32Array(bank.classes * dim);
+  for (let row = 0; row < bank.length; row++) {
+    const to = bank.labels[row]! * dim;
+    for (let j = 0; j < dim; j++) means[to + j]! += sentences[row * dim + j]!;
+  }
+  return normalizeRows(means, dim);
+}
+
+/** a [n, D] · bᵀ [D, m] as values, row-major [n, m]. */
+export function similarity(a: Float32Array, b: Float32Array, dim: number): Float32Array {
+  return tf.tidy(
+    () =>
+      tf
+        .matMul(
+          tf.tensor2d(a, [a.length / dim, dim]),
+          tf.tensor2d(b, [b.length / dim, dim]),
+          false,
+          true,
+        )
+        .dataSync() as Float32Array,
+  );
+}
+
+/** Predictions of stage 1's own evaluations (METHOD.md, stage 1): class of each picture. */
+export interface Stage1Predictions {
+  /** Nearest class mean of the texts ("ensemble", CLIP's zero-shot). */
+  classMean: Int32Array;
+  /** Class of the nearest single sentence. */
+  nearestSentence: Int32Array;
+  /** Majority of the five nearest sentences, ties to the nearer. */
+  fiveNearest: Int32Array;
+}
+
+/**
+ * Classifies image features by the class texts alone.
+ * @param image unit rows [N, D]
+ */
+export function classifyByText(
+  config: ClipConfig,
+  params: TensorMap,
+  bank: TextBank,
+  image: Float32Array,
+): Stage1Predictions {
+  const dim = config.embedDim;
+  const sentences = normalizeRows(sentenceFeatures(config, params, bank), dim);
+  const classMean = argMaxRows(similarity(image, classMeans(sentences, bank, dim), dim), bank.classes);
+  const scores = similarity(image, sentences, dim);
+  const n = image.length / dim;
+  const nearestSentence = argMaxRows(scores, bank.length).map((row) => bank.labels[row]!);
+  const fiveNearest = new Int32Array(n);
+  for (let i = 0; i < n; i++) {
+    fiveNearest[i] = vote(nearest(scores.subarray(i * bank.length, (i + 1) * bank.length), 5), bank.labels);
+  }
+  return { classMean, nearestSentence, fiveNearest };
+}
+
+/** Text → image: share in percent of the sentences whose most similar picture is of their class. */
+export function textToImageAccuracy(
+  config: ClipConfig,
+  params: TensorMap,
+  bank: TextBank,
+  image: Float32Array,
+  labels: ArrayLike<number>,
+): number {
+  const dim = config.embedDim;
+  const sentences = normalizeRows(sentenceFeatures(config, params, bank), dim);
+  const best = argMaxRows(similarity(sentences, image, dim), labels.length);
+  let right = 0;
+  for (let row = 0; row < bank.length; row++) if (labels[best[row]!] === bank.labels[row]) right++;
+  return (100 * right) / bank.length;
+}
+
+/** Indices of the k largest entries, largest first. */
+function nearest(scores: Float32Array, k: number): number[] {
+  const best: number[] = [];
+  for (let j = 0; j < scores.length; j++) {
+    if (best.length === k && scores[j]! <= scores[best[k - 1]!]!) continue;
+    let at = best.length;
+    while (at > 0 && scores[best[at - 1]!]! < scores[j]!) at--;
+    best.splice(at, 0, j);
+    if (best.length > k) best.pop();
+  }
+  return best;
+}
+
+function vote(rows: number[], labels: Int32Array): number {
+  const votes = new Map<number, number>();
+  for (const row of rows) votes.set(labels[row]!, (votes.get(labels[row]!) ?? 0) + 1);
+  // A Map keeps the order of first appearance, so the nearer class wins a tie.
+  return [...votes].reduce((best, next) => (next[1] > best[1] ? next : best))[0];
+}
