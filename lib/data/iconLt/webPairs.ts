@@ -16,7 +16,7 @@ export interface WebIndex {
 }
 
 /** Which icons were kept, and what other icons are drawn exactly alike: [row kept, id]. */
-interface WebPictures {
+export interface WebPictures {
   readonly ids: string[];
   readonly same: [number, string][];
   readonly passedOver: { readonly bad: number; readonly inLongTail: number };
@@ -28,21 +28,16 @@ function longTailCandidates(icons: IconPackage): Icon[] {
   return classConcepts(readHalf(icons, 'lt'), teams).flatMap((c) => c.teams.flat());
 }
 
-/** Captions longer than this, or with a word that fewer design teams use, are noise: serial numbers, private terms. */
+/** Captions longer than this are left out, and concepts that fewer design teams draw: one team's private terms are noise. */
 export const CAPTION_WORDS = 5;
-export const WORD_TEAMS = 4;
+export const CONCEPT_TEAMS = 2;
 
-/** Icons of the web half whose names are words that several teams use. */
-export function withCommonWords(icons: readonly Icon[]): Icon[] {
+/** Icons of the web half that show what several teams draw, under a short name. */
+export function sharedConcepts(icons: readonly Icon[]): Icon[] {
   const teams = new Map<string, Set<string>>();
-  for (const icon of icons)
-    for (const word of icon.name.split(' ')) {
-      const own = teams.get(word) ?? new Set<string>();
-      teams.set(word, own.add(icon.team));
-    }
+  for (const icon of icons) teams.set(icon.concept, (teams.get(icon.concept) ?? new Set<string>()).add(icon.team));
   return icons.filter((icon) => {
-    const words = icon.name.split(' ');
-    return words.length <= CAPTION_WORDS && words.every((word) => teams.get(word)!.size >= WORD_TEAMS);
+    return icon.name.split(' ').length <= CAPTION_WORDS && teams.get(icon.concept)!.size >= CONCEPT_TEAMS;
   });
 }
 
@@ -50,7 +45,7 @@ export function withCommonWords(icons: readonly Icon[]): Icon[] {
  * Draws the web half. A picture equal, pixel by pixel, to one that Icon-LT may hold is left out (a few simple shapes are drawn
  * alike by many teams); pictures equal to one another are kept once.
  */
-async function drawPictures(
+export async function drawPictures(
   web: readonly Icon[],
   other: readonly Icon[],
   writer: PictureWriter,
@@ -89,7 +84,12 @@ async function drawPictures(
 }
 
 /** Captions and concepts of the pictures that were kept. */
-function captionPictures(web: readonly Icon[], kept: WebPictures, picturesKey: string, words: Glossary): WebIndex {
+export function captionPictures(
+  web: readonly Icon[],
+  kept: WebPictures,
+  picturesKey: string,
+  words: Glossary,
+): WebIndex {
   const byId = new Map(web.map((icon) => [icon.id, icon]));
   const otherNames = new Map<number, Set<string>>();
   for (const [row, id] of kept.same) {
@@ -147,7 +147,7 @@ export async function openWeb(
 ): Promise<Entry<WebIndex>> {
   const pictures = async (known?: string): Promise<Entry<WebPictures> & { key: string; web: Icon[] | undefined }> => {
     let read: { web: Icon[]; other: Icon[] } | undefined;
-    const lists = () => (read ??= { web: withCommonWords(readHalf(icons, 'web')), other: longTailCandidates(icons) });
+    const lists = () => (read ??= { web: sharedConcepts(readHalf(icons, 'web')), other: longTailCandidates(icons) });
     const ids = (all: readonly Icon[]): string[] => all.map((icon) => icon.id);
     const own = known ?? hashOf([icons.version, DRAWING, ids(lists().web), ids(lists().other)]);
     const entry = await cached<WebPictures>(root, 'web-pictures', own, (writer) =>
