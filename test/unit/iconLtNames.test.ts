@@ -79,7 +79,7 @@ describe('concepts', () => {
     ['magnify', 'search'],
     ['notification', 'bell'],
     ['mail', 'envelope'],
-    ['person-remove', 'user-minus'],
+    ['account-add', 'user-plus'],
     ['file-document', 'document'],
     ['arrow-circle-left', 'circle-arrow-left'],
     ['arrow-circle-left', 'arrow-left-circle'],
@@ -93,6 +93,7 @@ describe('concepts', () => {
     ['cup', 'trophy'],
     ['notebook', 'laptop'],
     ['delete', 'trash'],
+    ['user-remove', 'user-minus'],
     ['diamond', 'gem'],
     ['volume', 'volume-off'],
   ])('%s is not merged with %s', (a, b) => expect(concept(a)).not.toBe(concept(b)));

@@ -5,8 +5,9 @@ import { DRAWING } from './draw.js';
 import { drawLongTail, type LongTailIndex } from './longTail.js';
 import { findIcons, SPLIT_SEED, WEB_SHARE } from './sets.js';
 import { CHOICE_SEED, PRESETS, type Preset } from './split.js';
+import * as synonyms from './synonyms.js';
 import * as tables from './tables.js';
-import { ICON_TEMPLATES, MAX_SENTENCES, wordNet } from './text.js';
+import { ICON_TEMPLATES, MAX_SENTENCES, wordNet, wordNetVersion } from './text.js';
 import { CAPTION_WORDS, CONCEPT_TEAMS, openWeb } from './webPairs.js';
 
 export type { OnProgress } from './cache.js';
@@ -29,7 +30,7 @@ const WEIGHT_POWER = 0.3;
 export const ICON_SHOTS = { manyAbove: 50, fewUpTo: 10 } as const;
 
 const plainTables = (): unknown =>
-  Object.entries(tables).map(([name, value]) => [
+  Object.entries({ ...tables, ...synonyms }).map(([name, value]) => [
     name,
     value instanceof Set || value instanceof Map ? [...value] : value instanceof RegExp ? value.source : value,
   ]);
@@ -42,7 +43,7 @@ function definition(version: string): unknown {
     tables: plainTables(),
     split: [SPLIT_SEED, WEB_SHARE, CHOICE_SEED],
     drawing: DRAWING,
-    wordNet: '3.1.14',
+    wordNet: wordNetVersion(),
     text: [ICON_TEMPLATES, MAX_SENTENCES, CAPTION_WORDS, CONCEPT_TEAMS],
   };
 }

@@ -1,14 +1,5 @@
-import {
-  AMBIGUOUS,
-  BRAND_WORDS,
-  DROPPED_WORDS,
-  IRREGULAR_PLURALS,
-  NOT_PLURAL,
-  STYLE_WORDS,
-  SYNONYM_NAMES,
-  SYNONYM_WORDS,
-  WEAK_STYLE_WORDS,
-} from './tables.js';
+import { IRREGULAR_PLURALS, NOT_PLURAL, SYNONYM_NAMES, SYNONYM_WORDS } from './synonyms.js';
+import { AMBIGUOUS, BRAND_WORDS, DROPPED_WORDS, STYLE_WORDS, WEAK_STYLE_WORDS } from './tables.js';
 
 /** Splits an icon's file name into lower-case words without sizes and version numbers; at most 8. */
 export function words(name: string): string[] {

