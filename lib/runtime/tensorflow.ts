@@ -93,9 +93,9 @@ export function registerTensorFlow(installed: InstalledTensorFlow, cpuOnly: bool
   loaded = installed;
 }
 
-/** Node 23 removed functions of `util` that tfjs-node still calls. */
+/** Node 23 removed functions of `util` that tfjs-node still calls; before that they print a warning. */
 export function restoreRemovedUtilities(): void {
   const util = require('node:util') as Record<string, unknown>;
-  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  util.isArray ??= Array.isArray;
+  util.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
+  util.isArray = Array.isArray;
 }

@@ -123,8 +123,9 @@ async function pipDownload(wheel: Wheel, folder: string, log: Log): Promise<stri
   });
   const progress = new TransferProgress(wheel.requirement, wheel.size, log);
   const timer = setInterval(() => {
-    folderSize(scratch).then(
-      (size) => progress.update(size),
+    // The file grows in pip's temporary folder, or where it belongs if pip only copies it.
+    Promise.all([folderSize(scratch), folderSize(target)]).then(
+      (sizes) => progress.update(Math.max(...sizes)),
       () => undefined,
     );
   }, 500);
