@@ -1,5 +1,5 @@
-import { check } from '../errors.js';
 import type { ShotBounds } from '../data/types.js';
+import { check } from '../errors.js';
 
 /** Accuracies in percent. `null` where no test picture falls into a group. */
 export interface ShotAccuracy {

@@ -1,6 +1,6 @@
 import type { LoadedClip } from '../clip/checkpoint.js';
-import { VlltrError } from '../errors.js';
 import type { ImageSource, LongTailData } from '../data/types.js';
+import { VlltrError } from '../errors.js';
 import { random } from '../random.js';
 import { tf } from '../runtime/tf.js';
 import { imageFeatures, sentenceFeatures } from './features.js';

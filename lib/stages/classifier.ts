@@ -3,12 +3,12 @@ import { encodeImage } from '../clip/model.js';
 import type { LongTailData } from '../data/types.js';
 import { check } from '../errors.js';
 import { crossEntropy, softCrossEntropy } from '../ops/crossEntropy.js';
-import { tf, type TensorMap } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 import { mixBatch } from '../training/mixup.js';
 import { argMaxRows, classCounts, topOne } from './accuracy.js';
 import { imageFeatures, overRows } from './features.js';
 import { isHeadParameter } from './head.js';
-import { createOptimiser, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
+import { createOptimiser, finish, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
 import type { ClassifierOptions, SamplerKind, StageRun } from './options.js';
 import { imageBatch, runStage, trainSampler } from './run.js';
 
@@ -64,7 +64,9 @@ export async function trainClassifier(data: LongTailData, spec: ClassifierSpec, 
 
   const step = (now: StepState, inputs: StepInputs) =>
     optimise(optimiser, now, inputs, frozen, (params) => {
-      const image = encodeImage(config, params, inputs.image as tf.Tensor4D, { training: options.batchNorm === 'train' });
+      const image = encodeImage(config, params, inputs.image as tf.Tensor4D, {
+        training: options.batchNorm === 'train',
+      });
       const losses = Object.entries(spec.logits(params, image.features)).map(([branch, z]) => {
         const biased = prior ? (tf.add(z, prior) as tf.Tensor2D) : z;
         const loss = inputs.targets
@@ -80,18 +82,20 @@ export async function trainClassifier(data: LongTailData, spec: ClassifierSpec, 
     });
 
   const val = data.val;
-  const evaluate = val && (async (now: StepState) => {
-    const params = modelOf(optimiser, now);
-    const x = await imageFeatures(config, { ...frozen, ...params }, val);
-    const logits = overRows(x, config.embedDim, (rows) => spec.logits({ ...frozen, ...params }, rows));
-    tf.dispose(params);
-    return Object.fromEntries(
-      Object.entries(logits).map(([branch, z]) => [
-        `val_${branch}`,
-        topOne(argMaxRows(z, z.length / val.length), val.labels),
-      ]),
-    );
-  });
+  const evaluate =
+    val &&
+    (async (now: StepState) => {
+      const params = modelOf(optimiser, now);
+      const x = await imageFeatures(config, { ...frozen, ...params }, val);
+      const logits = overRows(x, config.embedDim, (rows) => spec.logits({ ...frozen, ...params }, rows));
+      tf.dispose(params);
+      return Object.fromEntries(
+        Object.entries(logits).map(([branch, z]) => [
+          `val_${branch}`,
+          topOne(argMaxRows(z, z.length / val.length), val.labels),
+        ]),
+      );
+    });
 
   const final = await runStage({
     name: spec.name,
@@ -112,5 +116,5 @@ export async function trainClassifier(data: LongTailData, spec: ClassifierSpec, 
     },
   });
   prior?.dispose();
-  return modelOf(optimiser, final, frozen);
+  return finish(optimiser, final, frozen);
 }

@@ -5,12 +5,12 @@ import type { PairData } from '../data/types.js';
 import { classwiseContrastive } from '../ops/classwiseContrastive.js';
 import { l2Normalize } from '../ops/normalize.js';
 import { random } from '../random.js';
-import { tf, type TensorMap } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 import { weightedSampler } from '../training/sampler.js';
-import { createOptimiser, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
+import { createOptimiser, finish, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
 import type { ContrastiveOptions, StageRun } from './options.js';
-import { idBatch } from './textBank.js';
 import { imageBatch, runStage } from './run.js';
+import { idBatch } from './textBank.js';
 
 /**
  * Trains a CLIP from picture–caption pairs (Radford et al., 2021): the symmetric contrastive loss over the batch,
@@ -35,7 +35,9 @@ export async function trainClip(
 
   const step = (now: StepState, inputs: StepInputs) =>
     optimise(optimiser, now, inputs, {}, (params) => {
-      const image = encodeImage(config, params, inputs.image as tf.Tensor4D, { training: options.batchNorm === 'train' });
+      const image = encodeImage(config, params, inputs.image as tf.Tensor4D, {
+        training: options.batchNorm === 'train',
+      });
       const parts = classwiseContrastive({
         image: l2Normalize(image.features),
         text: l2Normalize(encodeText(config, params, inputs.ids as tf.Tensor2D)),
@@ -50,12 +52,14 @@ export async function trainClip(
       };
     });
 
-  const evaluate = probe && (async (now: StepState) => {
-    const params = modelOf(optimiser, now);
-    const measured = await probe(params);
-    tf.dispose(params);
-    return measured;
-  });
+  const evaluate =
+    probe &&
+    (async (now: StepState) => {
+      const params = modelOf(optimiser, now);
+      const measured = await probe(params);
+      tf.dispose(params);
+      return measured;
+    });
 
   const final = await runStage({
     name: 'clip',
@@ -83,7 +87,7 @@ export async function trainClip(
       };
     },
   });
-  return modelOf(optimiser, final);
+  return finish(optimiser, final);
 }
 
 /**
@@ -104,8 +108,8 @@ function flatCaptions(captions: string[][], contextLength: number) {
   const offsets = new Int32Array(captions.length + 1);
   const rows: number[] = [];
   captions.forEach((list, i) => {
-    let own = lists.get(list);
-    if (!own) lists.set(list, (own = fitting(list)));
+    const own = lists.get(list) ?? fitting(list);
+    lists.set(list, own);
     for (const row of own) rows.push(row);
     offsets[i + 1] = rows.length;
   });

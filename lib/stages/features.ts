@@ -1,7 +1,7 @@
 import type { ClipConfig } from '../clip/config.js';
 import { encodeImage, encodeText } from '../clip/model.js';
 import type { ImageSource } from '../data/types.js';
-import { tf, type TensorMap } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 import { evalView } from '../training/augment.js';
 import type { TextBank } from './textBank.js';
 
@@ -27,7 +27,9 @@ export async function imageFeatures(
   for (const [from, to] of ranges(indices.length)) {
     const chosen = Array.prototype.slice.call(indices, from, to) as number[];
     const view = evalView(await images.read(chosen), images.size, size);
-    const features = tf.tidy(() => encodeImage(config, params, tf.tensor4d(view, [chosen.length, size, size, 3])).features);
+    const features = tf.tidy(
+      () => encodeImage(config, params, tf.tensor4d(view, [chosen.length, size, size, 3])).features,
+    );
     out.set((await features.data()) as Float32Array, from * config.embedDim);
     features.dispose();
   }

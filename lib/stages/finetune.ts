@@ -1,7 +1,7 @@
 import type { LoadedClip } from '../clip/checkpoint.js';
 import type { LongTailData } from '../data/types.js';
 import { AnchorTable } from '../ops/anchorAttention.js';
-import type { tf, TensorMap } from '../runtime/tf.js';
+import type { TensorMap, tf } from '../runtime/tf.js';
 import { trainClassifier } from './classifier.js';
 import { type Anchors, createLgrHead, isAttentionParameter, lgrLogits } from './head.js';
 import type { FinetuneOptions, StageRun } from './options.js';

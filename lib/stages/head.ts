@@ -1,7 +1,7 @@
 import { check } from '../errors.js';
 import { type AnchorTable, anchorAttention } from '../ops/anchorAttention.js';
 import { random } from '../random.js';
-import { tf, type TensorMap } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 
 /** Anchor sentences of every class: their embeddings (frozen, not normalised), padded to M rows a class. */
 export interface Anchors {

@@ -2,7 +2,7 @@ import type { ClipConfig } from '../clip/config.js';
 import { fromFile, toFile } from '../clip/layout.js';
 import { check, VlltrError } from '../errors.js';
 import { type FileTensors, readSafetensors, writeSafetensors } from '../files/safetensors.js';
-import { tf, type TensorMap } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 import { type Anchors, isHeadParameter } from './head.js';
 
 /** What a trained classifier knows besides its tensors; JSON in the file's metadata. */
@@ -30,8 +30,10 @@ export interface Classifier {
 const FORMAT = 'vl-ltr-classifier';
 
 /** A classifier keeps no text encoder, its anchors stand for it; the baseline has no logit scale either. */
-const kept = (kind: ClassifierInfo['kind']) => (name: string): boolean =>
-  name.startsWith('visual.') || (kind === 'lgr' && name === 'logit_scale');
+const kept =
+  (kind: ClassifierInfo['kind']) =>
+  (name: string): boolean =>
+    name.startsWith('visual.') || (kind === 'lgr' && name === 'logit_scale');
 
 /**
  * Writes a classifier as safetensors in PyTorch's layouts under the names of the authors' stage-2 checkpoints:
@@ -50,7 +52,10 @@ export async function saveClassifier(path: string, model: Classifier): Promise<v
     tensors.text_embeddings = { shape: embeddings.shape, data: (await embeddings.data()) as Float32Array };
     tensors.anchor_counts = { shape: [counts.length], data: Int32Array.from(counts) };
   }
-  await writeSafetensors(path, tensors, { metadata: { format: FORMAT, info: JSON.stringify(model.info) }, checksum: true });
+  await writeSafetensors(path, tensors, {
+    metadata: { format: FORMAT, info: JSON.stringify(model.info) },
+    checksum: true,
+  });
 }
 
 /** Reads what `saveClassifier` wrote. The caller disposes it. @throws VlltrError ERR_CHECKPOINT */

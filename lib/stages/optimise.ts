@@ -1,5 +1,5 @@
 import { isBuffer } from '../clip/parameters.js';
-import { tf, type TensorMap } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 import {
   type AdamwOptions,
   adamwInit,
@@ -89,6 +89,13 @@ export function modelOf(optimiser: Optimiser, state: StepState, frozen: TensorMa
   return { ...frozen, ...unpack(optimiser.layout, state.params), ...buffers };
 }
 
+/** The trained model; the state and the optimiser's constants are disposed. The caller disposes the model. */
+export function finish(optimiser: Optimiser, state: StepState, frozen: TensorMap = {}): TensorMap {
+  const model = modelOf(optimiser, state, frozen);
+  tf.dispose([state, optimiser.decayMask, optimiser.lrMultiplier ?? []]);
+  return model;
+}
+
 /**
  * One update as a pure function: loss and gradient of the packed parameters, then AdamW.
  * `loss` sees all parameters by name (trained ones, buffers and `frozen`).
@@ -111,11 +118,11 @@ export function optimise(
     stats = Object.fromEntries(Object.entries(parts.batchStats ?? {}).map(([name, t]) => [name, keep(t)]));
     return parts.loss;
   })(state.params);
-  const { params, m, v, gradNorm } = adamwStep(
-    { params: state.params, m: state.m, v: state.v },
-    grad as tf.Tensor1D,
-    { ...optimiser, learningRate: inputs.learningRate, step: inputs.update },
-  );
+  const { params, m, v, gradNorm } = adamwStep({ params: state.params, m: state.m, v: state.v }, grad as tf.Tensor1D, {
+    ...optimiser,
+    learningRate: inputs.learningRate,
+    step: inputs.update,
+  });
   return {
     state: { params, m, v, buffers: { ...state.buffers, ...stats } },
     outputs: { loss: value, gradNorm, ...kept },

@@ -4,10 +4,10 @@ import type { LongTailData } from '../data/types.js';
 import { classwiseContrastive } from '../ops/classwiseContrastive.js';
 import { l2Normalize } from '../ops/normalize.js';
 import { random } from '../random.js';
-import { tf, type TensorMap } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 import { topOne } from './accuracy.js';
 import { imageFeatures, sentenceFeatures } from './features.js';
-import { createOptimiser, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
+import { createOptimiser, finish, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
 import type { PretrainOptions, StageRun } from './options.js';
 import { imageBatch, runStage, trainSampler } from './run.js';
 import type { TextBank } from './textBank.js';
@@ -64,13 +64,15 @@ export async function pretrain(
   };
 
   const val = data.val;
-  const evaluate = val && (async (now: StepState) => {
-    const model = modelOf(optimiser, now);
-    const image = normalizeRows(await imageFeatures(config, model, val), config.embedDim);
-    const { classMean } = classifyByText(config, model, bank, image);
-    tf.dispose(model);
-    return { valAccuracy: topOne(classMean, val.labels) };
-  });
+  const evaluate =
+    val &&
+    (async (now: StepState) => {
+      const model = modelOf(optimiser, now);
+      const image = normalizeRows(await imageFeatures(config, model, val), config.embedDim);
+      const { classMean } = classifyByText(config, model, bank, image);
+      tf.dispose(model);
+      return { valAccuracy: topOne(classMean, val.labels) };
+    });
 
   const final = await runStage({
     name: 'pretrain',
@@ -94,7 +96,7 @@ export async function pretrain(
       };
     },
   });
-  return modelOf(optimiser, final);
+  return finish(optimiser, final);
 }
 
 function teacherText(teacher: Model, bank: TextBank): { values: Float32Array; dim: number } {

@@ -1,7 +1,7 @@
 import type { ClipConfig } from '../clip/config.js';
 import type { ImageSource } from '../data/types.js';
 import { anchorAttentionWeights } from '../ops/anchorAttention.js';
-import { tf, type TensorMap } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 import { argMaxRows, topOne } from './accuracy.js';
 import { imageFeatures, overRows } from './features.js';
 import { type Anchors, anchorArguments, baselineLogits, lgrLogits } from './head.js';

@@ -1,6 +1,6 @@
 import type { ImageSource, LongTailData } from '../data/types.js';
-import { tf, type TensorMap } from '../runtime/tf.js';
-import { augment, type AugmentOptions } from '../training/augment.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
+import { type AugmentOptions, augment } from '../training/augment.js';
 import type { FlatLayout } from '../training/flat.js';
 import { train } from '../training/loop.js';
 import { balancedWeights, type Sampler, sqrtWeights, uniformWeights, weightedSampler } from '../training/sampler.js';

@@ -1,5 +1,5 @@
 import type { ClipConfig } from '../clip/config.js';
-import { tf, type TensorMap } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 import { argMaxRows } from './accuracy.js';
 import { sentenceFeatures } from './features.js';
 import type { TextBank } from './textBank.js';
@@ -30,12 +30,7 @@ export function similarity(a: Float32Array, b: Float32Array, dim: number): Float
   return tf.tidy(
     () =>
       tf
-        .matMul(
-          tf.tensor2d(a, [a.length / dim, dim]),
-          tf.tensor2d(b, [b.length / dim, dim]),
-          false,
-          true,
-        )
+        .matMul(tf.tensor2d(a, [a.length / dim, dim]), tf.tensor2d(b, [b.length / dim, dim]), false, true)
         .dataSync() as Float32Array,
   );
 }

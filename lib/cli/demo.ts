@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { type LoadedClip, loadClip } from '../clip/checkpoint.js';
+import { VlltrError } from '../errors.js';
+import { writeJson } from '../files/atomic.js';
+import { ICON_RECIPE } from '../presets/iconLt.js';
+import { scaleRecipe } from '../presets/scale.js';
+import { tf } from '../runtime/tf.js';
+import { type ComparisonRow, compare, disposeOutcome, type SeedOutcome } from '../stages/comparison.js';
+import { Bars, begin, integer, openData, positive, print } from './common.js';
+import { writeDemoReport } from './demoReport.js';
+import { meanRows, type Summary } from './demoSummary.js';
+import { bold, clock, say, table } from './terminal.js';
+
+interface DemoCommand {
+  run: string;
+  data: string;
+  seeds: number;
+  seed: number;
+  full?: boolean;
+  resume?: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+  effort: number;
+  teacher?: string;
+}
+
+/** The shipped teacher; beside the compiled presets' sources in a clone and in the package. */
+const TEACHER = fileURLToPath(new URL('../../../lib/presets/icon-lt-teacher.safetensors', import.meta.url));
+
+async function demo(options: DemoCommand): Promise<void> {
+  const started = Date.now();
+  const recipe = scaleRecipe(ICON_RECIPE, options.effort);
+  const file = options.teacher ?? TEACHER;
+  const { seeds, seed, full = false } = options;
+  const configuration = { data: options.data, teacher: file, seeds, full, recipe };
+  const runtime = await begin(options, 'demo', configuration);
+  if (!runtime) return;
+  if (!existsSync(file))
+    throw new VlltrError(
+      'ERR_DATA',
+      `the teacher's weights ${file} are missing; make them with: vl-ltr clip --out ${file}`,
+    );
+  const teacher: LoadedClip = await loadClip(file);
+  const data = await openData(options.data, teacher.config.visual.imageSize);
+  if (!data.val || !data.test)
+    throw new VlltrError(
+      'ERR_DATA',
+      `${data.name} has no ${data.val ? 'test' : 'val'} split; the comparison needs both`,
+    );
+  const prepared = (Date.now() - started) / 1000;
+  say(
+    `${data.name}: ${data.classes.length} classes, ${data.train.length} training pictures, ${data.test.length} for test`,
+  );
+
+  const perSeed: { seed: number; alpha: number; rows: ComparisonRow[] }[] = [];
+  let first: SeedOutcome | undefined;
+  for (let s = seed; s < seed + seeds; s++) {
+    const bars = new Bars();
+    if (seeds > 1) say(bold(`seed ${s}`));
+    try {
+      const outcome = await compare(
+        {
+          data,
+          teacher,
+          recipe,
+          run: {
+            dir: join(options.run, `seed-${s}`),
+            seed: s,
+            resume: options.resume ?? false,
+            onProgress: bars.onProgress,
+          },
+          onRow: (row) => say(`  ${row.name.padEnd(18)} ${describe(row)}`),
+        },
+        full,
+      );
+      perSeed.push({ seed: s, alpha: outcome.alpha, rows: outcome.rows });
+      if (first) disposeOutcome(outcome);
+      else first = outcome;
+    } finally {
+      bars.end();
+    }
+  }
+  const summary: Summary = {
+    backend: runtime.backend,
+    kernels: runtime.kernels,
+    device: runtime.device,
+    tensorflow: runtime.tensorflow,
+    data: data.name,
+    seconds: Math.round((Date.now() - started) / 1000),
+    preparationSeconds: Math.round(prepared),
+    ...meanRows(perSeed),
+  };
+  await writeJson(join(options.run, 'summary.json'), summary);
+  await writeDemoReport(options.run, data, summary, first!, recipe);
+  disposeOutcome(first!);
+  tf.dispose(teacher.params);
+  if (options.json) print(summary);
+  else print(summaryTable(summary));
+  say(`${clock(summary.seconds)} in all; ${join(options.run, 'report.html')}`);
+}
+
+const percent = (x: number | null): string => (x === null ? '–' : x.toFixed(1));
+
+function describe({ accuracy: a }: ComparisonRow): string {
+  return `all ${percent(a.all)}  many ${percent(a.many)}  medium ${percent(a.medium)}  few ${percent(a.few)}`;
+}
+
+function summaryTable({ results }: Summary): string {
+  return table(
+    ['top-1, %', 'all', 'many', 'medium', 'few'],
+    results.map((r) => [r.name, percent(r.all), percent(r.many), percent(r.medium), percent(r.few)]),
+  );
+}
+
+/** Adds `vl-ltr demo`. */
+export function register(program: Command): void {
+  program
+    .command('demo')
+    .description('the main job on Icon-LT: baseline, both stages, one table')
+    .option('--run <dir>', 'folder of the run', 'runs/demo')
+    .option('--data <name>', 'icon-lt, icon-lt-100, icon-lt-1000, or a folder of pictures', 'icon-lt')
+    .option('--seeds <n>', 'how many seeds are averaged', integer, 1)
+    .option('--seed <n>', 'the first seed', integer, 0)
+    .option('--full', 'add balanced softmax and the ablations of the paper (no time limit)')
+    .option('--effort <factor>', 'factor on the updates of every training', positive, 1)
+    .option('--teacher <file>', 'another teacher made by vl-ltr clip')
+    .option('--resume', 'go on from the last good checkpoints in the run folder')
+    .option('--dry-run', 'print the configuration and stop')
+    .option('--json', 'print summary.json on stdout instead of the table')
+    .addHelpText(
+      'after',
+      `
+Rows: zero-shot (the teacher alone), baseline (vision only: same encoder, same initial weights, as many image views as
+both stages together), stage1, vl-ltr-visual, vl-ltr-text, vl-ltr (both branches, mixed as the validation split says).
+The test split is looked at once, at the end of each row.`,
+    )
+    .action(demo);
+}
