@@ -113,7 +113,7 @@ function typescript() {
 function addon() {
   if (!existsSync(join(root, 'CMakeLists.txt'))) return;
   const inputs = hash('native', 'bindings/node', 'bindings/tensorflow', 'CMakeLists.txt', 'package-lock.json');
-  if (upToDate('addon', inputs, ['build/native'])) return;
+  if (upToDate('addon', inputs, ['build/native/Release/vl_ltr.node'])) return;
   const start = performance.now();
   say('building the native addon …');
   const tool = join(root, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
