@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -124,6 +133,22 @@ describe('cache of pictures', () => {
     });
     await expect(fail).rejects.toThrow('killed');
     expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('believes nothing of a killed process and removes its parts after a day', async () => {
+    for (const [name, age] of [
+      ['x-key.part-old', 90_000],
+      ['x-key.part-new', 60],
+    ] as const) {
+      mkdirSync(join(dir, name));
+      writeFileSync(join(dir, name, 'pixels.bin'), 'half');
+      const then = Date.now() / 1000 - age;
+      utimesSync(join(dir, name), then, then);
+    }
+    made = 0;
+    await open();
+    expect(made).toBe(1);
+    expect(readdirSync(dir).sort()).toEqual(['x-key', 'x-key.part-new']);
   });
 
   it('serves two makers at once', async () => {

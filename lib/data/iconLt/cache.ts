@@ -155,9 +155,10 @@ function load<T>(dir: string, key: string): Entry<T> | undefined {
 /** Removes what killed processes left: parts older than a day. */
 function sweep(root: string): void {
   for (const name of readdirSync(root)) {
+    if (!name.includes('.part-')) continue;
     const path = join(root, name);
-    if (name.includes('.part-') && Date.now() - statSync(path).mtimeMs > 86_400_000)
-      rmSync(path, { recursive: true, force: true });
+    const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs; // Its maker may remove it just now.
+    if (changed !== undefined && Date.now() - changed > 86_400_000) rmSync(path, { recursive: true, force: true });
   }
 }
 
