@@ -1,2 +1,104 @@
-export { VlltrError } from './errors.js';
-export { tf } from './runtime/tf.js';
+import { loadClip, saveClip } from './clip/checkpoint.js';
+import { clipConfig } from './clip/config.js';
+import { create } from './clip/model.js';
+import { decode, encode, tokenize } from './clip/tokenizer.js';
+import { openFolder } from './data/folder.js';
+import { openIconLt, openWebPairs } from './data/iconLt/index.js';
+import { AnchorTable, anchorAttention, anchorAttentionWeights } from './ops/anchorAttention.js';
+import { classwiseContrastive } from './ops/classwiseContrastive.js';
+import { crossEntropy, softCrossEntropy } from './ops/crossEntropy.js';
+import { layerNorm } from './ops/layerNorm.js';
+import { l2Normalize } from './ops/normalize.js';
+import { accuracyByShot } from './stages/accuracy.js';
+import { loadAnchors, saveAnchors } from './stages/anchorFile.js';
+import { buildAnchors } from './stages/anchors.js';
+import { trainBaseline } from './stages/baseline.js';
+import { evaluateByText, evaluateClassifier } from './stages/evaluation.js';
+import { finetune } from './stages/finetune.js';
+import { inspect, recognise } from './stages/inspect.js';
+import { loadClassifier, saveClassifier } from './stages/modelFile.js';
+import { pretrain } from './stages/pretrain.js';
+import { chooseAlpha, explain } from './stages/recognise.js';
+import { selectAnchors } from './stages/selectAnchors.js';
+import { TextBank } from './stages/textBank.js';
+
+/** The method's operations, each with its gradients. Synchronous; `ready()` comes first. */
+export const ops = {
+  classwiseContrastive,
+  anchorAttention,
+  anchorAttentionWeights,
+  AnchorTable,
+  crossEntropy,
+  softCrossEntropy,
+  l2Normalize,
+  layerNorm,
+} as const;
+
+/** The stages: training, anchors, evaluation, and the files they leave. */
+export const stages = {
+  TextBank,
+  pretrain,
+  selectAnchors,
+  buildAnchors,
+  finetune,
+  trainBaseline,
+  chooseAlpha,
+  recognise,
+  explain,
+  evaluateByText,
+  evaluateClassifier,
+  accuracyByShot,
+  inspect,
+  saveClassifier,
+  loadClassifier,
+  saveAnchors,
+  loadAnchors,
+} as const;
+
+/** CLIP: tokenizer, architectures, models. */
+export const clip = {
+  tokenize,
+  encode,
+  decode,
+  create,
+  config: clipConfig,
+  save: saveClip,
+  load: loadClip,
+} as const;
+
+/** Data sets: a folder of pictures, Icon-LT, and the pairs its teacher learns from. */
+export const data = { openFolder, openIconLt, openWebPairs } as const;
+
+export type { LoadedClip } from './clip/checkpoint.js';
+export type { ClipConfig, ResNetConfig, TextConfig, VitConfig } from './clip/config.js';
+export type { ClipModel } from './clip/model.js';
+export type { FolderOptions } from './data/folder.js';
+export type { ImageSource, LongTailData, PairData, ShotBounds } from './data/types.js';
+export { type ErrorCode, VlltrError } from './errors.js';
+export type { AnchorAttentionArguments, AnchorAttentionWeights } from './ops/anchorAttention.js';
+export type { ClasswiseContrastiveArguments, ClasswiseContrastiveResult } from './ops/classwiseContrastive.js';
+export {
+  type Backend,
+  type Device,
+  type KernelRoute,
+  type ReadyOptions,
+  type Runtime,
+  ready,
+} from './runtime/ready.js';
+export { type TensorMap, tf } from './runtime/tf.js';
+export type { AccuracyReport, ShotAccuracy } from './stages/accuracy.js';
+export type { EvaluationRow, Stage1Evaluation } from './stages/evaluation.js';
+export type { Anchors } from './stages/head.js';
+export type { Inspection, Recognition } from './stages/inspect.js';
+export type { Classifier, ClassifierInfo } from './stages/modelFile.js';
+export type {
+  AnchorOptions,
+  BaselineOptions,
+  FinetuneOptions,
+  PretrainOptions,
+  StageRun,
+  TrainOptions,
+} from './stages/options.js';
+export type { SentenceShare } from './stages/recognise.js';
+export type { SelectAnchorsArguments, SelectedAnchors } from './stages/selectAnchors.js';
+export { Interrupted, type Progress } from './training/loop.js';

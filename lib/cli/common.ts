@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { openFolder } from '../data/folder.js';
 import { openIconLt } from '../data/iconLt/index.js';
@@ -13,6 +13,7 @@ export interface RunOptions {
   run: string;
   seed: number;
   resume?: boolean;
+  force?: boolean;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -20,6 +21,18 @@ export interface RunOptions {
 export function integer(text: string): number {
   const n = Number(text);
   if (!Number.isSafeInteger(n) || n < 0) throw new InvalidArgumentError('expected an integer ≥ 0');
+  return n;
+}
+
+export function natural(text: string): number {
+  const n = Number(text);
+  if (!Number.isSafeInteger(n) || n < 1) throw new InvalidArgumentError('expected an integer ≥ 1');
+  return n;
+}
+
+export function nonNegative(text: string): number {
+  const n = Number(text);
+  if (text.trim() === '' || !(n >= 0 && Number.isFinite(n))) throw new InvalidArgumentError('expected a number ≥ 0');
   return n;
 }
 
@@ -45,14 +58,25 @@ export function runOptions(command: Command, defaultRun: string): Command {
     .option('--json', 'print the outcome as JSON on stdout');
 }
 
+const ICON_LT = /^icon-lt(?:-(\d+))?$/;
+
+/** Whether a data set's name means Icon-LT rather than a folder. */
+export const isIconLt = (name: string): boolean => ICON_LT.test(name);
+
+/** A data set as config.json names it: the same from whatever folder the command is given. */
+export const dataName = (name: string): string => (isIconLt(name) ? name : resolve(name));
+
 /** `icon-lt`, `icon-lt-100`, `icon-lt-1000`, or a folder of pictures. */
 export async function openData(name: string, imageSize: number): Promise<LongTailData> {
-  const preset = /^icon-lt(?:-(\d+))?$/.exec(name);
+  const preset = ICON_LT.exec(name);
   if (!preset) return openFolder(name, { imageSize });
   let bar: Bar | undefined;
   const data = await openIconLt({
     classes: preset[1] ? Number(preset[1]) : 300,
-    onProgress: (done, total, what) => (bar ??= new Bar(what, total)).update(done),
+    onProgress: (done, total, what) => {
+      bar ??= new Bar(what, total);
+      bar.update(done);
+    },
   });
   bar?.end();
   return data;

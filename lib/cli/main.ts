@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { VlltrError } from '../errors.js';
+import { Interrupted } from '../training/loop.js';
 import { register as anchors } from './anchors.js';
 import { register as checkCommand } from './check.js';
 import { register as clip } from './clip.js';
@@ -13,7 +14,7 @@ import { register as finetune } from './finetune.js';
 import { register as predict } from './predict.js';
 import { register as pretrain } from './pretrain.js';
 import { register as setup } from './setup.js';
-import { red, say } from './terminal.js';
+import { red, say, yellow } from './terminal.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -36,16 +37,23 @@ A first run on your own pictures (train/<class>/*.jpg, optional val/ and test/):
   vl-ltr evaluate pictures --run runs/stage2
   vl-ltr predict  --run runs/stage2 --explain photo.jpg
 
-Exit codes: 0 done, 1 failed, 2 the command line was wrong.
+Exit codes: 0 done, 1 failed, 2 the command line was wrong, 130 interrupted (--resume goes on).
 Environment: VLLTR_BACKEND=tensorflow|wasm|cpu  VLLTR_KERNELS=tensorflow|node|tfjs  VLLTR_DEVICE=auto|cuda|cpu  NO_COLOR`,
   );
 
 for (const register of [setup, doctor, checkCommand, clip, pretrain, anchors, finetune, evaluate, predict, demo])
   register(program);
 
+/** As a shell reports a process that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
 /** Commander's own complaints are usage errors (2), help and version are none (0), everything else failed (1). */
 function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof Interrupted) {
+    say(`${yellow('stopped')} ${error.message} (--resume)`);
+    return INTERRUPTED;
+  }
   if (error instanceof VlltrError) {
     say(`${red('error')} ${error.message}`);
     return error.code === 'ERR_USAGE' ? 2 : 1;

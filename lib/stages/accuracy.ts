@@ -1,3 +1,4 @@
+import { type ShotGroup, shotGroup } from '../data/shots.js';
 import type { ShotBounds } from '../data/types.js';
 import { check } from '../errors.js';
 
@@ -14,13 +15,6 @@ export interface AccuracyReport extends ShotAccuracy {
   byClassMean: ShotAccuracy;
   /** Accuracy of each class in percent, `null` without test pictures. */
   perClass: (number | null)[];
-}
-
-export type Shot = 'many' | 'medium' | 'few';
-
-/** Shot group of a class with n training pictures. */
-export function shotOf(n: number, bounds: ShotBounds): Shot {
-  return n > bounds.manyAbove ? 'many' : n <= bounds.fewUpTo ? 'few' : 'medium';
 }
 
 /**
@@ -50,11 +44,11 @@ export function accuracyByShot(
     if (predicted[i] === y) right[y]! += 1;
   }
   const perClass = Array.from(total, (n, c) => (n ? (100 * right[c]!) / n : null));
-  const group = (shot: Shot | null, mean: boolean): number | null => {
+  const group = (shot: ShotGroup | null, mean: boolean): number | null => {
     let sum = 0;
     let count = 0;
     for (let c = 0; c < classes; c++) {
-      if (!total[c] || (shot !== null && shotOf(trainCounts[c]!, bounds) !== shot)) continue;
+      if (!total[c] || (shot !== null && shotGroup(trainCounts[c]!, bounds) !== shot)) continue;
       sum += mean ? perClass[c]! : 100 * right[c]!;
       count += mean ? 1 : total[c]!;
     }

@@ -71,6 +71,8 @@ export function guesses(model: Classifier, seen: Recognition, row: number, top: 
 export type Inspection = Pick<ReportData, 'classes' | 'examples' | 'confused'>;
 
 export interface InspectOptions {
+  /** Which pictures. Default `test`, or `val` where there is none. */
+  split?: 'val' | 'test';
   /** Pictures shown of each shot group. Default 8. */
   examplesPerGroup?: number;
   /** Classes shown for each picture. Default 5. */
@@ -93,11 +95,11 @@ export async function inspect(
   options: InspectOptions = {},
 ): Promise<Inspection> {
   const { examplesPerGroup = 8, top = 5, pairs = 20, seed = 0 } = options;
-  const images = data.test ?? data.val;
-  check(images, 'ERR_DATA', () => `${data.name} has neither a test nor a validation split to look at`);
+  const images = options.split ? data[options.split] : (data.test ?? data.val);
+  check(images, 'ERR_DATA', () => `${data.name} has no ${options.split ?? 'test or val'} split to look at`);
   const seen = await recognise(classifier, images);
   const plain = baseline && (await recognise(baseline, images)).predicted;
-  const trainCounts = classCounts(data.train.labels, data.classes.length);
+  const { trainCounts } = classifier.info;
   const perClass = (predicted: Int32Array) =>
     accuracyByShot(predicted, images.labels, trainCounts, data.shots).perClass;
   const own = perClass(seen.predicted);

@@ -1,0 +1,90 @@
+import { existsSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type LoadedClip, loadClip } from '../clip/checkpoint.js';
+import type { LongTailData } from '../data/types.js';
+import { check, VlltrError } from '../errors.js';
+import { inspectSafetensors } from '../files/safetensors.js';
+import { shippedTeacher } from '../presets/teacher.js';
+import { shortHash } from '../runtime/paths.js';
+import { type Classifier, loadClassifier } from '../stages/modelFile.js';
+
+/** Kinds of model files by the format in their metadata, and the command that writes them. */
+const KINDS: Record<string, string> = {
+  'vl-ltr-clip': 'a CLIP model (vl-ltr pretrain or clip)',
+  'vl-ltr-classifier': 'a classifier (vl-ltr finetune)',
+  'vl-ltr-anchors': 'a file of anchors (vl-ltr anchors)',
+  'vl-ltr-training-state': 'a training checkpoint (resume it with --resume)',
+};
+
+/** The model file that a run folder or a file name means. @throws VlltrError ERR_DATA */
+export function modelPath(path: string, what: string): string {
+  check(existsSync(path), 'ERR_DATA', () => `${path} does not exist; expected ${what}`);
+  if (!statSync(path).isDirectory()) return path;
+  const file = join(path, 'model.safetensors');
+  check(existsSync(file), 'ERR_DATA', () => {
+    const begun = existsSync(join(path, 'config.json'));
+    return `${path} has no model.safetensors${begun ? ': its run has not finished' : `; expected ${what}`}`;
+  });
+  return file;
+}
+
+async function expectKind(path: string, format: string): Promise<void> {
+  const { metadata } = await inspectSafetensors(path);
+  const found = metadata.format;
+  check(found === format, 'ERR_CHECKPOINT', () => {
+    return `${path} is ${KINDS[found ?? ''] ?? 'a file of another program'}; expected ${KINDS[format]}`;
+  });
+}
+
+/** A CLIP model from a run folder, a file, or (`undefined`) the one that ships. */
+export async function openClip(path: string | undefined): Promise<LoadedClip & { path: string }> {
+  const shipped = shippedTeacher();
+  if (path === undefined && !existsSync(shipped)) {
+    throw new VlltrError('ERR_DATA', `the shipped model ${shipped} is missing; name one with --from model.safetensors`);
+  }
+  const file = path === undefined ? shipped : modelPath(path, 'a CLIP model file or a run of vl-ltr pretrain');
+  await expectKind(file, 'vl-ltr-clip');
+  return { ...(await loadClip(file)), path: resolve(file) };
+}
+
+/** A classifier from the folder of a finetune run, or its file. */
+export async function openClassifier(path: string): Promise<Classifier & { path: string }> {
+  const file = modelPath(path, 'a run of vl-ltr finetune');
+  await expectKind(file, 'vl-ltr-classifier');
+  return { ...(await loadClassifier(file)), path: file };
+}
+
+const listed = (names: string[]): string =>
+  names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');
+
+/** Refuses data whose classes are not, in order, those a model was made for. @throws VlltrError ERR_DATA naming them */
+export function checkClasses(classes: readonly string[], data: LongTailData, what: string): void {
+  const [mine, theirs] = [new Set(classes), new Set(data.classes)];
+  const unknown = data.classes.filter((name) => !mine.has(name));
+  const lacking = classes.filter((name) => !theirs.has(name));
+  const parts = [
+    ...(unknown.length ? [`it does not know ${listed(unknown)}`] : []),
+    ...(lacking.length ? [`${data.name} lacks ${listed(lacking)}`] : []),
+  ];
+  if (parts.length === 0) {
+    const at = classes.findIndex((name, c) => name !== data.classes[c]);
+    if (at < 0 && classes.length === data.classes.length) return;
+    parts.push(`class ${at} is ${classes[at]} there and ${data.classes[at]} in ${data.name}`);
+  }
+  throw new VlltrError(
+    'ERR_DATA',
+    `${what} was made for ${classes.length} classes, ${data.name} has ${data.classes.length}: ${parts.join('; ')}`,
+  );
+}
+
+/** Digest of what training sees of a data set: names, texts, pictures' ids and labels. */
+export function dataDigest(data: LongTailData): string {
+  const { train } = data;
+  const ids = Array.from({ length: train.length }, (_, i) => `${train.id(i)}\t${train.labels[i]}`);
+  return shortHash([JSON.stringify([data.classes, data.sentences, ids])]);
+}
+
+/** Refuses data other than a stage-1 model was trained on; a CLIP of no classes (`vl-ltr clip`) fits any. */
+export function checkTrainedOn(model: LoadedClip & { path: string }, data: LongTailData): void {
+  if (model.metadata.classes) checkClasses(JSON.parse(model.metadata.classes) as string[], data, model.path);
+}

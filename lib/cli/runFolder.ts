@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { check, VlltrError } from '../errors.js';
+import { readJson, writeJson } from '../files/atomic.js';
+import { runtime } from '../runtime/ready.js';
+import { checkpointFolder } from '../training/loop.js';
+import type { RunOptions } from './common.js';
+import { say } from './terminal.js';
+
+/** Files a finished or unfinished stage leaves in its run folder, beside metrics.jsonl and checkpoints/. */
+const FILES = [
+  'config.json',
+  'summary.json',
+  'model.safetensors',
+  'anchors.safetensors',
+  'anchors.json',
+  'report.html',
+];
+
+interface StoredConfig {
+  command?: string;
+  [key: string]: unknown;
+}
+
+/** What of config.json says where a run ran rather than what it computes. */
+const WHERE = ['backend', 'kernels', 'device', 'tensorflow', 'node'];
+
+async function storedConfig(dir: string): Promise<StoredConfig | undefined> {
+  const path = join(dir, 'config.json');
+  return existsSync(path) ? await readJson<StoredConfig>(path) : undefined;
+}
+
+/**
+ * Refuses a run folder that holds something the command would destroy: another command's run always, its own without
+ * --resume or --force. Nothing is written yet.
+ * @throws VlltrError ERR_CHECKPOINT
+ */
+export async function refuseOccupied(options: RunOptions, command: string): Promise<void> {
+  const { run, resume, force } = options;
+  check(!(resume && force), 'ERR_USAGE', () => '--resume and --force exclude each other');
+  const config = await storedConfig(run);
+  const finished = existsSync(join(run, 'summary.json')) || existsSync(join(run, 'model.safetensors'));
+  const checkpoints = await readdir(checkpointFolder(run)).catch(() => [] as string[]);
+  if (!finished && checkpoints.length === 0) {
+    if (resume) say(`${run} has nothing to resume; starting at step 0`);
+    return;
+  }
+  const state = finished ? 'finished' : 'unfinished';
+  const holder = config?.command ?? 'foreign';
+  check(
+    holder === command,
+    'ERR_CHECKPOINT',
+    () => `${run} holds a ${state} ${holder} run; give ${command} a folder of its own with --run`,
+  );
+  check(resume || force, 'ERR_CHECKPOINT', () => {
+    const choice = finished ? 'choose another --run' : 'add --resume to go on';
+    return `${run} holds a ${state} ${command} run; ${choice}, or --force to replace it`;
+  });
+}
+
+/**
+ * Begins a run: with --resume its configuration must be the stored one; otherwise what an earlier run left is removed
+ * and the whole configuration, defaults included, is written to config.json.
+ * @throws VlltrError ERR_CHECKPOINT naming every setting that differs
+ */
+export async function beginRun(options: RunOptions, command: string, configuration: object): Promise<void> {
+  const { run, seed } = options;
+  const wanted = { command, seed, ...configuration };
+  const before = options.resume ? await storedConfig(run) : undefined;
+  if (before) {
+    const changes = differences(before, wanted);
+    check(changes.length === 0, 'ERR_CHECKPOINT', () => {
+      return `${run} was begun with another configuration (${changes.join(', ')}); resume it with the old one`;
+    });
+    return;
+  }
+  for (const file of FILES) await rm(join(run, file), { force: true });
+  const { backend, kernels, device, tensorflow } = runtime();
+  await writeJson(join(run, 'config.json'), { ...wanted, backend, kernels, device, tensorflow, node: process.version });
+}
+
+/** Dotted keys whose values differ, as `key: then → now`. */
+function differences(then: unknown, now: unknown): string[] {
+  const [a, b] = [flatten(then), flatten(now)];
+  return [...new Set([...a.keys(), ...b.keys()])]
+    .filter((key) => a.get(key) !== b.get(key) && !WHERE.includes(key))
+    .map((key) => `${key}: ${a.get(key) ?? 'absent'} → ${b.get(key) ?? 'absent'}`);
+}
+
+function flatten(value: unknown, key = '', into = new Map<string, string>()): Map<string, string> {
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
+    for (const [name, v] of Object.entries(value)) if (v !== undefined) flatten(v, key ? `${key}.${name}` : name, into);
+  } else into.set(key, JSON.stringify(value));
+  return into;
+}
+
+/** summary.json of a run. @throws VlltrError ERR_CHECKPOINT where the run has not finished */
+export async function readSummary<T>(dir: string): Promise<T> {
+  const path = join(dir, 'summary.json');
+  if (!existsSync(path)) throw new VlltrError('ERR_CHECKPOINT', `${dir} has no summary.json; has its run finished?`);
+  return readJson<T>(path);
+}

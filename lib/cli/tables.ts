@@ -1,0 +1,40 @@
+import type { ShotAccuracy } from '../stages/accuracy.js';
+import type { EvaluationRow } from '../stages/evaluation.js';
+import { table } from './terminal.js';
+
+const GROUPS = ['all', 'many', 'medium', 'few'] as const;
+
+/** 12.345 → "12.3". */
+export const percent = (x: number | null): string => (x === null ? '–' : x.toFixed(1));
+
+const cells = (accuracy: ShotAccuracy): string[] => GROUPS.map((group) => percent(accuracy[group]));
+
+/** Accuracies by shot group in both conventions, as people read them. */
+export function accuracyTables(rows: readonly EvaluationRow[]): string {
+  return [
+    table(
+      ['top-1, %, over pictures', ...GROUPS],
+      rows.map((row) => [row.name, ...cells(row)]),
+    ),
+    '',
+    table(
+      ['mean over classes', ...GROUPS],
+      rows.map((row) => [row.name, ...cells(row.byClassMean)]),
+    ),
+  ].join('\n');
+}
+
+/** A row as summary.json holds it: without the accuracy of every class, to two decimals. */
+export interface SummaryRow extends ShotAccuracy {
+  name: string;
+  byClassMean: ShotAccuracy;
+}
+
+const rounded = (accuracy: ShotAccuracy): ShotAccuracy =>
+  Object.fromEntries(
+    GROUPS.map((group) => [group, accuracy[group] === null ? null : Math.round(accuracy[group] * 100) / 100]),
+  ) as unknown as ShotAccuracy;
+
+export function summaryRow(row: EvaluationRow): SummaryRow {
+  return { name: row.name, ...rounded(row), byClassMean: rounded(row.byClassMean) };
+}

@@ -1,0 +1,85 @@
+import { type Command, Option } from 'commander';
+import { GENERAL_RECIPE } from '../presets/general.js';
+import { ICON_RECIPE } from '../presets/iconLt.js';
+import type { Recipe } from '../stages/comparison.js';
+import type { SamplerKind, TrainOptions } from '../stages/options.js';
+import type { AugmentOptions } from '../training/augment.js';
+import { integer, isIconLt, natural, nonNegative, positive, share } from './common.js';
+
+/** Options of a training, as the command line gives them; what is absent comes from the recipe. */
+export interface TrainFlags {
+  steps?: number;
+  batch?: number;
+  lr?: number;
+  warmup?: number;
+  minLr?: number;
+  weightDecay?: number;
+  clipNorm?: number;
+  sampler?: SamplerKind;
+  augment?: AugmentOptions['preset'];
+  batchNorm?: 'train' | 'eval';
+  smoothing?: number;
+  checkpointEvery?: number;
+  evaluateEvery?: number;
+}
+
+/** Defaults for a data set: Icon-LT has a recipe of its own. */
+export function recipeFor(data: string): Recipe {
+  return isIconLt(data) ? ICON_RECIPE : GENERAL_RECIPE;
+}
+
+/** Adds the options of a training. */
+export function trainFlags(command: Command): Command {
+  return command
+    .option('--steps <n>', 'updates', natural)
+    .option('--batch <n>', 'pictures an update', natural)
+    .option('--lr <rate>', 'peak learning rate of AdamW', positive)
+    .option('--warmup <n>', 'updates of linear warm-up before the cosine (at most a tenth by default)', integer)
+    .option('--min-lr <rate>', 'learning rate at the end of the cosine', nonNegative)
+    .option('--weight-decay <rate>', 'decoupled decay; spares biases, norms and scalars', nonNegative)
+    .option('--clip-norm <norm>', 'gradients are scaled down to this global norm', positive)
+    .addOption(
+      new Option('--sampler <kind>', 'weight of a picture: 1/√n of its class, equal, or 1/n').choices([
+        'sqrt',
+        'uniform',
+        'balanced',
+      ]),
+    )
+    .addOption(
+      new Option('--augment <preset>', 'training views: photographs, line drawings, or none').choices([
+        'imagenet',
+        'icon',
+        'none',
+      ]),
+    )
+    .addOption(
+      new Option('--batch-norm <mode>', 'batch statistics, or the running ones left as they are').choices([
+        'train',
+        'eval',
+      ]),
+    )
+    .option('--smoothing <ε>', 'label smoothing', share)
+    .option('--checkpoint-every <n>', 'updates between checkpoints', natural)
+    .option('--evaluate-every <n>', 'updates between measurements on val; 0: none', integer);
+}
+
+/** The recipe's options with what the command line says instead. */
+export function withFlags<T extends TrainOptions & { smoothing: number }>(recipe: T, flags: TrainFlags): T {
+  const steps = flags.steps ?? recipe.steps;
+  return {
+    ...recipe,
+    steps,
+    batch: flags.batch ?? recipe.batch,
+    learningRate: flags.lr ?? recipe.learningRate,
+    warmupSteps: flags.warmup ?? Math.min(recipe.warmupSteps, Math.floor(steps / 10)),
+    minLearningRate: flags.minLr ?? recipe.minLearningRate,
+    weightDecay: flags.weightDecay ?? recipe.weightDecay,
+    clipNorm: flags.clipNorm ?? recipe.clipNorm,
+    sampler: flags.sampler ?? recipe.sampler,
+    augment: flags.augment ? { preset: flags.augment } : recipe.augment,
+    batchNorm: flags.batchNorm ?? recipe.batchNorm,
+    smoothing: flags.smoothing ?? recipe.smoothing,
+    checkpointEvery: flags.checkpointEvery ?? recipe.checkpointEvery,
+    evaluateEvery: flags.evaluateEvery ?? recipe.evaluateEvery,
+  };
+}
