@@ -146,6 +146,8 @@ async function chooseKernels(
     if (route === 'tensorflow') registerTensorFlowOps();
     return { kernels: route, addon: true };
   } catch (error) {
+    // A forced instruction set or thread count that cannot be had is refused, whatever the route.
+    if (error instanceof VlltrError && error.code === 'ERR_BACKEND') throw error;
     const cause = `Kernels ${route} cannot be had: ${oneLine(error)}`;
     if (wanted !== 'auto') throw new VlltrError('ERR_BACKEND', cause, { cause: error });
     reasons.push(cause);
