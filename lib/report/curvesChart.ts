@@ -1,0 +1,126 @@
+import { AXIS, color, drawing, legend } from './charts.js';
+import { type Html, html } from './html.js';
+import type { Metrics, ReportData } from './types.js';
+
+type Point = [step: number, value: number];
+interface Curve {
+  name: string;
+  points: Point[];
+}
+
+/** Points drawn of a curve at most; longer ones are averaged in as many equal stretches. */
+const MOST_POINTS = 160;
+/** Numbers of a line that are no losses. */
+const NO_LOSS = /^(step|stage|seed|lr|epoch)$|seconds|rate|norm|scale|memory|time/i;
+const COLORS = ['accent', 'text-branch', 'visual', 'other-3', 'other-1', 'grey'].map(color);
+
+const numbers = (metrics: readonly Metrics[], key: string): Point[] =>
+  metrics.flatMap((line): Point[] => {
+    const [step, value] = [line.step, line[key]];
+    return typeof step === 'number' && typeof value === 'number' && Number.isFinite(value) ? [[step, value]] : [];
+  });
+
+/** The curve with at most MOST_POINTS points: means of equal stretches. */
+export function thin(points: Point[]): Point[] {
+  if (points.length <= MOST_POINTS) return points;
+  return Array.from({ length: MOST_POINTS }, (_, k) => {
+    const at = (i: number) => Math.floor((i * points.length) / MOST_POINTS);
+    const part = points.slice(at(k), at(k + 1));
+    const mean = (j: 0 | 1) => part.reduce((sum, p) => sum + p[j], 0) / part.length;
+    return [mean(0), mean(1)];
+  });
+}
+
+/** `valAccuracy` → accuracy, `val_visual` → visual. */
+const validationName = (key: string): string => {
+  const name = key.replace(/^val(idation)?[_/.-]?/, '').replace(/([a-z])([A-Z])/g, '$1 $2');
+  return name.toLowerCase() || 'accuracy';
+};
+
+/** Loss curves and validation accuracies in a stage's lines. */
+export function stageCurves(metrics: readonly Metrics[]): { losses: Curve[]; accuracies: Curve[] } {
+  const keys = [...new Set(metrics.flatMap(Object.keys))];
+  const curve = (key: string, name: string): Curve => ({ name, points: thin(numbers(metrics, key)) });
+  const isValidation = (key: string) => key.startsWith('val');
+  const isLoss = (key: string) => /loss/i.test(key);
+  const loss = curve('loss', 'loss');
+  const same = (a: Curve) => JSON.stringify(a.points) === JSON.stringify(loss.points);
+  const parts = keys
+    .filter((key) => key !== 'loss' && !isValidation(key) && (isLoss(key) || !NO_LOSS.test(key)))
+    .map((key) => curve(key, key))
+    // A branch on its own is the loss itself, and a part that is switched off is 0 throughout.
+    .filter((part) => !same(part) && part.points.some(([, value]) => value !== 0));
+  const validation = keys.filter(isValidation);
+  const filled = (curves: Curve[]) => curves.filter(({ points }) => points.length > 0);
+  return {
+    losses: filled([
+      loss,
+      ...parts,
+      ...validation.filter(isLoss).map((key) => curve(key, `validation ${validationName(key)}`)),
+    ]),
+    accuracies: filled(validation.filter((key) => !isLoss(key)).map((key) => curve(key, validationName(key)))),
+  };
+}
+
+const HEIGHT = 180;
+
+function panel(id: string, label: string, curves: Curve[], steps: number): Html {
+  return drawing({
+    id,
+    label,
+    width: 344,
+    height: HEIGHT,
+    option: {
+      grid: { left: 36, right: 14, top: 12, bottom: 24 },
+      xAxis: { ...AXIS, type: 'value', min: 0, max: steps, splitNumber: 3, splitLine: { show: false } },
+      yAxis: { ...AXIS, type: 'value', scale: true, splitNumber: 3, axisLine: { show: false } },
+      series: curves.map(({ points }, i) => ({
+        type: 'line',
+        data: points,
+        symbol: 'circle',
+        symbolSize: points.length > 40 ? 0 : 4,
+        showSymbol: points.length <= 40,
+        lineStyle: { color: COLORS[i % COLORS.length], width: 1.75 },
+        itemStyle: { color: COLORS[i % COLORS.length] },
+      })),
+    },
+    hint: (series, index) => {
+      const point = curves[series]?.points[index];
+      return point && `${curves[series]!.name} at step ${Math.round(point[0])}: ${point[1].toPrecision(4)}`;
+    },
+  });
+}
+
+/** First and last value of each curve, in words. */
+const inWords = (curves: Curve[]): string =>
+  curves
+    .map(({ name, points }) => `${name} from ${points[0]![1].toPrecision(3)} to ${points.at(-1)![1].toPrecision(3)}`)
+    .join(', ');
+
+function part(id: string, stage: string, title: string, curves: Curve[], steps: number): Html | undefined {
+  if (curves.length === 0) return undefined;
+  const keys = curves.map(({ name }, i) => ({ name, color: COLORS[i % COLORS.length]!, line: true }));
+  return html`<h4>${title}</h4>
+${legend(keys)}
+${panel(id, `${title} of ${stage}: ${inWords(curves)}`, curves, steps)}`;
+}
+
+/** Loss and validation accuracy of every stage, one column each. */
+export function curvesChart({ curves }: ReportData): Html | undefined {
+  const drawn = curves.flatMap(({ stage, metrics }, i): Html[] => {
+    const { losses, accuracies } = stageCurves(metrics);
+    const all = [...losses, ...accuracies];
+    if (all.length === 0) return [];
+    const steps = Math.max(...all.map(({ points }) => points.at(-1)![0]));
+    return [
+      html`<section class="stage"><h3>${stage}</h3>
+${part(`curve-${i}-loss`, stage, 'Training loss', losses, steps)}
+${part(`curve-${i}-val`, stage, 'Validation accuracy, %', accuracies, steps)}
+</section>`,
+    ];
+  });
+  return drawn.length === 0
+    ? undefined
+    : html`<div class="stages">${drawn}</div>
+<p class="note">Over training steps; long curves are averaged over short stretches.</p>`;
+}
