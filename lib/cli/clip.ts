@@ -3,17 +3,17 @@ import type { Command } from 'commander';
 import { saveClip } from '../clip/checkpoint.js';
 import type { ClipConfig } from '../clip/config.js';
 import { compactVocabulary } from '../clip/vocabulary.js';
-import { openIconLt, openWebPairs } from '../data/iconLt/index.js';
+import { openWebPairs } from '../data/iconLt/index.js';
 import type { LongTailData } from '../data/types.js';
 import { TEACHER_OPTIONS, TEACHER_VOCABULARY, teacherConfig } from '../presets/iconLt.js';
-import { tf, type TensorMap } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 import { topOne } from '../stages/accuracy.js';
 import { trainClip } from '../stages/clip.js';
 import { imageFeatures } from '../stages/features.js';
 import { TextBank } from '../stages/textBank.js';
 import { classifyByText, normalizeRows } from '../stages/zeroShot.js';
-import { begin, integer, positive, print, type RunOptions, runOptions, stageRun } from './common.js';
-import { Bar, say } from './terminal.js';
+import { begin, integer, openData, positive, print, type RunOptions, runOptions, stageRun } from './common.js';
+import { lazyBar, say } from './terminal.js';
 
 interface ClipCommand extends RunOptions {
   steps: number;
@@ -43,12 +43,10 @@ async function clip(options: ClipCommand): Promise<void> {
   const out = options.out ?? join(options.run, 'model.safetensors');
   const runtime = await begin(options, 'clip', { config: teacherConfig([]), options: training, out });
   if (!runtime) return;
-  let bar: Bar | undefined;
-  const pairs = await openWebPairs({
-    onProgress: (done, total, what) => (bar ??= new Bar(what, total)).update(done),
-  });
-  bar?.end();
-  const data = await openIconLt({});
+  const drawing = lazyBar();
+  const pairs = await openWebPairs({ onProgress: drawing.onProgress });
+  drawing.end();
+  const data = await openData('icon-lt', teacherConfig([]).visual.imageSize);
   const vocabulary = compactVocabulary(pairs.captions.flat(), TEACHER_VOCABULARY);
   const config = teacherConfig(vocabulary);
   say(`${pairs.images.length} pictures, ${vocabulary.length} tokens of their own`);

@@ -6,7 +6,7 @@ import type { LongTailData } from '../data/types.js';
 import { writeJson } from '../files/atomic.js';
 import { type Runtime, ready } from '../runtime/ready.js';
 import type { StageRun } from '../stages/options.js';
-import { Bar } from './terminal.js';
+import { Bar, lazyBar } from './terminal.js';
 
 /** Options every training command takes. */
 export interface RunOptions {
@@ -70,15 +70,9 @@ export const dataName = (name: string): string => (isIconLt(name) ? name : resol
 export async function openData(name: string, imageSize: number): Promise<LongTailData> {
   const preset = ICON_LT.exec(name);
   if (!preset) return openFolder(name, { imageSize });
-  let bar: Bar | undefined;
-  const data = await openIconLt({
-    classes: preset[1] ? Number(preset[1]) : 300,
-    onProgress: (done, total, what) => {
-      bar ??= new Bar(what, total);
-      bar.update(done);
-    },
-  });
-  bar?.end();
+  const drawing = lazyBar();
+  const data = await openIconLt({ classes: preset[1] ? Number(preset[1]) : 300, onProgress: drawing.onProgress });
+  drawing.end();
   return data;
 }
 

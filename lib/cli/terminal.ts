@@ -10,7 +10,10 @@ function colourful(): boolean {
   return Boolean(out.isTTY) && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 }
 
-const paint = (code: string) => (text: string): string => (colourful() ? `\u001b[${code}m${text}\u001b[0m` : text);
+const paint =
+  (code: string) =>
+  (text: string): string =>
+    colourful() ? `\u001b[${code}m${text}\u001b[0m` : text;
 export const bold = paint('1');
 export const dim = paint('2');
 export const red = paint('31');
@@ -81,11 +84,26 @@ export class Bar {
   }
 }
 
+/** A bar that appears only when something reports: for work that is done once and cached. */
+export function lazyBar(): { onProgress: (done: number, total: number, what: string) => void; end: () => void } {
+  let bar: Bar | undefined;
+  return {
+    onProgress: (done, total, what) => {
+      bar ??= new Bar(what, total);
+      bar.update(done);
+    },
+    end: () => bar?.end(),
+  };
+}
+
 /** A table with a ruled head, numbers to the right; for people. */
 export function table(head: string[], rows: (string | number | null)[][]): string {
   const text = [head, ...rows.map((row) => row.map((cell) => (cell === null ? '–' : String(cell))))];
   const widths = head.map((_, j) => Math.max(...text.map((row) => row[j]!.length)));
   const line = (row: string[]): string =>
-    row.map((cell, j) => (j ? cell.padStart(widths[j]!) : cell.padEnd(widths[j]!))).join('  ').trimEnd();
+    row
+      .map((cell, j) => (j ? cell.padStart(widths[j]!) : cell.padEnd(widths[j]!)))
+      .join('  ')
+      .trimEnd();
   return [line(text[0]!), widths.map((w) => '─'.repeat(w)).join('  '), ...text.slice(1).map(line)].join('\n');
 }

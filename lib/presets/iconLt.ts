@@ -1,6 +1,6 @@
 import type { ClipConfig } from '../clip/config.js';
 import type { Recipe } from '../stages/comparison.js';
-import type { ContrastiveOptions } from '../stages/options.js';
+import type { ClipOptions } from '../stages/options.js';
 import type { AugmentOptions } from '../training/augment.js';
 
 /** Views of an icon: small affine changes and inversion, never mirrored (arrows have a direction). */
@@ -18,8 +18,8 @@ export function teacherConfig(vocabulary: number[]): ClipConfig {
 /** Rows of the small CLIP's token embedding: with them the weights stay below 4 MB in half precision. */
 export const TEACHER_VOCABULARY = { minCount: 2, limit: 6000 };
 
-export const TEACHER_OPTIONS: ContrastiveOptions = {
-  steps: 7000,
+export const TEACHER_OPTIONS: ClipOptions = {
+  steps: 6000,
   batch: 256,
   learningRate: 2e-3,
   warmupSteps: 300,
@@ -30,6 +30,7 @@ export const TEACHER_OPTIONS: ContrastiveOptions = {
   augment: ICON_VIEW,
   batchNorm: 'train',
   smoothing: 0,
+  captionTokens: 12,
   checkpointEvery: 250,
   evaluateEvery: 500,
 };

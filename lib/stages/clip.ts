@@ -8,7 +8,7 @@ import { random } from '../random.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { weightedSampler } from '../training/sampler.js';
 import { createOptimiser, finish, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
-import type { ContrastiveOptions, StageRun } from './options.js';
+import type { ClipOptions, StageRun } from './options.js';
 import { imageBatch, runStage } from './run.js';
 import { idBatch } from './textBank.js';
 
@@ -21,7 +21,7 @@ import { idBatch } from './textBank.js';
 export async function trainClip(
   config: ClipConfig,
   data: PairData,
-  options: ContrastiveOptions,
+  options: ClipOptions,
   run: StageRun,
   probe?: (params: TensorMap) => Promise<Record<string, number>>,
 ): Promise<TensorMap> {
@@ -29,7 +29,7 @@ export async function trainClip(
   const { optimiser, state } = createOptimiser(model.params, { ...options });
   model.dispose();
   const { contextLength } = config.text;
-  const captions = flatCaptions(data.captions, contextLength);
+  const captions = flatCaptions(data.captions, options.captionTokens ?? contextLength);
   const tokens = tokenIds(captions.texts, { contextLength });
   const draw = weightedSampler({ weights: data.weights, seed: run.seed, stream: 'clip' });
 
@@ -91,10 +91,10 @@ export async function trainClip(
 }
 
 /**
- * All distinct captions in one list, and for picture i those of it that fit the context (the shortest where none does):
+ * All distinct captions in one list, and for picture i those of at most `limit` tokens (the shortest where none does):
  * rows[offsets[i]] … rows[offsets[i+1]-1].
  */
-function flatCaptions(captions: string[][], contextLength: number) {
+function flatCaptions(captions: string[][], limit: number) {
   const numbers = new Map<string, number>();
   for (const list of captions) for (const text of list) if (!numbers.has(text)) numbers.set(text, numbers.size);
   const texts = [...numbers.keys()];
@@ -102,7 +102,7 @@ function flatCaptions(captions: string[][], contextLength: number) {
   const lists = new Map<string[], number[]>();
   const fitting = (list: string[]): number[] => {
     const all = list.map((text) => numbers.get(text)!);
-    const fit = all.filter((row) => lengths[row]! <= contextLength);
+    const fit = all.filter((row) => lengths[row]! <= limit);
     return fit.length ? fit : [all.reduce((best, row) => (lengths[row]! < lengths[best]! ? row : best))];
   };
   const offsets = new Int32Array(captions.length + 1);

@@ -36,6 +36,11 @@ export interface ContrastiveOptions extends TrainOptions {
   smoothing: number;
 }
 
+export interface ClipOptions extends ContrastiveOptions {
+  /** Longer captions are left out where a picture has shorter ones (start and end count); default: the context. */
+  captionTokens?: number;
+}
+
 export interface PretrainOptions extends ContrastiveOptions {
   /** β: weight of the distillation from the teacher (the paper's λ); 0 leaves the teacher out. */
   distillWeight: number;
