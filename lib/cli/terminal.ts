@@ -40,7 +40,7 @@ export function say(line: string): void {
 
 /** A progress bar with rate and time left on a terminal; a plain line every 15 s and at the end elsewhere. */
 export class Bar {
-  private readonly started = Date.now();
+  private started = 0;
   private drawn = 0;
   private from: number | undefined;
   private last: [number, string] = [0, ''];
@@ -52,7 +52,11 @@ export class Bar {
 
   /** @param done steps done so far  @param note short text such as `loss 1.234` */
   update(done: number, note = ''): void {
-    this.from ??= Math.max(0, done - 1);
+    if (this.from === undefined) {
+      // The clock runs from the first report: what came before it is start-up, or was done before a resume.
+      this.from = done;
+      this.started = Date.now();
+    }
     this.last = [done, note];
     const now = Date.now();
     if (now - this.drawn < (out.isTTY ? REDRAW_MS : PLAIN_MS)) return;
@@ -69,10 +73,11 @@ export class Bar {
 
   private draw(done: number, note: string): void {
     const seconds = (Date.now() - this.started) / 1000;
-    const rate = (done - (this.from ?? 0)) / Math.max(seconds, 1e-9);
+    const rate = (done - (this.from ?? 0)) / seconds;
+    const pace = rate > 0 && Number.isFinite(rate) ? `${rate.toFixed(rate < 10 ? 1 : 0)}/s` : '–/s';
     const left = done >= this.total ? clock(seconds) : `${clock((this.total - done) / rate)} left`;
     const share = this.total ? Math.min(1, done / this.total) : 1;
-    const figures = `${done}/${this.total}  ${rate.toFixed(rate < 10 ? 1 : 0)}/s  ${left}  ${note}`;
+    const figures = `${done}/${this.total}  ${pace}  ${left}  ${note}`;
     if (!out.isTTY) {
       out.write(`${this.label}  ${figures}\n`);
       return;
