@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { type LoadedClip, loadClip } from '../clip/checkpoint.js';
 import { VlltrError } from '../errors.js';
 import { writeJson } from '../files/atomic.js';
 import { ICON_RECIPE } from '../presets/iconLt.js';
 import { scaleRecipe } from '../presets/scale.js';
+import { shippedTeacher } from '../presets/teacher.js';
 import { tf } from '../runtime/tf.js';
 import { type ComparisonRow, compare, disposeOutcome, type SeedOutcome } from '../stages/comparison.js';
 import { Bars, begin, integer, openData, positive, print } from './common.js';
@@ -27,13 +27,10 @@ interface DemoCommand {
   teacher?: string;
 }
 
-/** The shipped teacher; beside the compiled presets' sources in a clone and in the package. */
-const TEACHER = fileURLToPath(new URL('../../../lib/presets/icon-lt-teacher.safetensors', import.meta.url));
-
 async function demo(options: DemoCommand): Promise<void> {
   const started = Date.now();
   const recipe = scaleRecipe(ICON_RECIPE, options.effort);
-  const file = options.teacher ?? TEACHER;
+  const file = options.teacher ?? shippedTeacher();
   const { seeds, seed, full = false } = options;
   const configuration = { data: options.data, teacher: file, seeds, full, recipe };
   const runtime = await begin(options, 'demo', configuration);
