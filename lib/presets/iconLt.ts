@@ -49,10 +49,11 @@ const COMMON = {
 
 /**
  * The demo's recipe. The baseline sees as many image views as both stages together:
- * 400·256 + 800·128 = 1,600·128. Learning rates were chosen on the validation split, the baseline's with the same grid.
+ * 400·256 + 800·128 = 1,600·128. Learning rates and the encoder's share were chosen on the validation split at half
+ * length, the baseline's among six settings, linear and MLP head (61.2 to 62.4 % but for the lowest rate).
  */
 export const ICON_RECIPE: Recipe = {
-  pretrain: { ...COMMON, steps: 400, batch: 256, learningRate: 1e-3, warmupSteps: 40, distillWeight: 0.5 },
+  pretrain: { ...COMMON, steps: 400, batch: 256, learningRate: 5e-4, warmupSteps: 40, distillWeight: 0.5 },
   anchors: { anchors: 8, choice: 'anss', imagesPerClass: 50, split: 'train' },
   finetune: {
     ...COMMON,
@@ -61,7 +62,7 @@ export const ICON_RECIPE: Recipe = {
     learningRate: 1e-3,
     warmupSteps: 80,
     balanced: false,
-    encoderRate: 1,
+    encoderRate: 0.1,
     attentionRate: 1,
     detachNorm: false,
     mixup: false,
@@ -70,10 +71,10 @@ export const ICON_RECIPE: Recipe = {
     ...COMMON,
     steps: 1600,
     batch: 128,
-    learningRate: 1e-3,
+    learningRate: 2e-3,
     warmupSteps: 160,
     balanced: false,
-    encoderRate: 1,
+    encoderRate: 0.1,
     mixup: false,
     head: 'linear',
   },
