@@ -12,7 +12,11 @@ interface Curve {
 const MOST_POINTS = 160;
 /** Numbers of a line that are no losses. */
 const NO_LOSS = /^(step|stage|seed|lr|epoch)$|seconds|rate|norm|scale|memory|time/i;
-const COLORS = ['accent', 'text-branch', 'visual', 'other-3', 'other-1', 'grey'].map(color);
+/** The branches keep the colours they have elsewhere in the page. */
+const BRANCH_COLORS: Record<string, string> = { visual: 'visual', text: 'text-branch' };
+const COLORS = ['accent', 'baseline', 'other-1', 'other-3', 'other-2', 'grey'];
+const curveColor = ({ name }: Curve, i: number): string =>
+  color((Object.hasOwn(BRANCH_COLORS, name) && BRANCH_COLORS[name]) || COLORS[i % COLORS.length]!);
 
 const numbers = (metrics: readonly Metrics[], key: string): Point[] =>
   metrics.flatMap((line): Point[] => {
@@ -74,14 +78,14 @@ function panel(id: string, label: string, curves: Curve[], steps: number): Html 
       grid: { left: 36, right: 14, top: 12, bottom: 24 },
       xAxis: { ...AXIS, type: 'value', min: 0, max: steps, splitNumber: 3, splitLine: { show: false } },
       yAxis: { ...AXIS, type: 'value', scale: true, splitNumber: 3, axisLine: { show: false } },
-      series: curves.map(({ points }, i) => ({
+      series: curves.map((curve, i) => ({
         type: 'line',
-        data: points,
+        data: curve.points,
         symbol: 'circle',
-        symbolSize: points.length > 40 ? 0 : 4,
-        showSymbol: points.length <= 40,
-        lineStyle: { color: COLORS[i % COLORS.length], width: 1.75 },
-        itemStyle: { color: COLORS[i % COLORS.length] },
+        symbolSize: curve.points.length > 40 ? 0 : 4,
+        showSymbol: curve.points.length <= 40,
+        lineStyle: { color: curveColor(curve, i), width: 1.75 },
+        itemStyle: { color: curveColor(curve, i) },
       })),
     },
     hint: (series, index) => {
@@ -99,7 +103,7 @@ const inWords = (curves: Curve[]): string =>
 
 function part(id: string, stage: string, title: string, curves: Curve[], steps: number): Html | undefined {
   if (curves.length === 0) return undefined;
-  const keys = curves.map(({ name }, i) => ({ name, color: COLORS[i % COLORS.length]!, line: true }));
+  const keys = curves.map((curve, i) => ({ name: curve.name, color: curveColor(curve, i), line: true }));
   return html`<h4>${title}</h4>
 ${legend(keys)}
 ${panel(id, `${title} of ${stage}: ${inWords(curves)}`, curves, steps)}`;

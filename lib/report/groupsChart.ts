@@ -14,11 +14,20 @@ const FIXED: Record<string, string> = {
   'vl-ltr': 'accent',
 };
 
-const rowColor = (row: ResultRow, i: number): string => color(FIXED[row.name] ?? `other-${(i % 3) + 1}`);
+const SPARE = ['other-2', 'other-3', 'other-1', 'grey', 'visual', 'text-branch', 'accent'];
+
+const rowColor = (row: ResultRow, i: number): string => color(FIXED[row.name] ?? SPARE[i % SPARE.length]!);
+
+/** All rows if there are few, else those every comparison has, else the first. */
+function shownRows(rows: readonly ResultRow[]): readonly ResultRow[] {
+  if (rows.length <= MOST_ROWS) return rows;
+  const main = rows.filter((row) => Object.hasOwn(FIXED, row.name));
+  return main.length > 1 ? main : rows.slice(0, MOST_ROWS);
+}
 
 /** Grouped bars: accuracy of every row by shot group, the baseline's level dashed across its group. */
 export function groupsChart({ rows }: ReportData): Html | undefined {
-  const shown = rows.slice(0, MOST_ROWS);
+  const shown = shownRows(rows);
   const columns = COLUMNS.filter((column) => shown.some((row) => row[column] !== null));
   if (columns.length === 0) return undefined;
   const baseline = shown.find((row) => row.name === 'baseline');
@@ -85,7 +94,7 @@ export function groupsChart({ rows }: ReportData): Html | undefined {
 ${legend(shown.map((row, i) => ({ name: row.name, color: rowColor(row, i) })))}
 ${responsive('groups', draw)}
 <figcaption>Test accuracy in percent${baseline ? '; the dashed lines are the baseline’s level' : ''}.${
-    rest > 0 && ` The table has ${rest} more rows.`
+    rest > 0 && ` The table has ${rest} more ${rest === 1 ? 'row' : 'rows'}.`
   }</figcaption>
 </figure>`;
 }

@@ -34,9 +34,9 @@ ${headline(data)}
 ${section('Results', results(data))}
 ${section('Accuracy by shot group', groupsChart(data))}
 ${section('Accuracy by class', classesChart(data), classesTable(data))}
+${section('Training', curvesChart(data))}
 ${section('Examples', await exampleCards(data))}
 ${section('Most confused pairs', confusedTable(data))}
-${section('Training', curvesChart(data))}
 ${section('Configuration', configuration(data))}
 </main></body></html>
 `.text;

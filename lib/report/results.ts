@@ -24,14 +24,13 @@ export function headline(data: ReportData): Html | undefined {
   const [main] = comparisons(data.rows);
   if (!main) return undefined;
   const counts = classesPerColumn(data);
-  return html`<ul class="tiles" aria-label="${main.ours.name} against ${main.baseline.name}, percentage points">${COLUMNS.map(
-    (column) => {
-      const value = difference(main, column);
-      return html`<li><span class="tile-name">${COLUMN_TITLES[column]}${column !== 'all' && '-shot'}${counts.all > 0 && html` <small>${counts[column]} classes</small>`}</span>
+  return html`<p class="lead">${main.ours.name} against ${main.baseline.name}, test accuracy in percentage points</p>
+<ul class="tiles">${COLUMNS.map((column) => {
+    const value = difference(main, column);
+    return html`<li><span class="tile-name">${COLUMN_TITLES[column]}${column !== 'all' && '-shot'}${counts.all > 0 && html` <small>${counts[column]} classes</small>`}</span>
 <strong class="${direction(value)}">${value === null ? '–' : signed(value)}</strong>
 <span class="tile-of">${percent(main.ours[column])} against ${percent(main.baseline[column])} %</span></li>`;
-    },
-  )}</ul>`;
+  })}</ul>`;
 }
 
 /** One convention's table with the differences to the baseline below. */

@@ -21,7 +21,8 @@ dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 .note,figcaption{color:var(--muted);font-size:.875rem;margin:.75rem 0 0;max-width:44rem}
 .up{color:var(--up)}.down{color:var(--down)}
 .sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
-.tiles{list-style:none;margin:2rem 0 0;padding:0;display:grid;grid-template-columns:repeat(4,1fr);border:1px solid var(--line);border-radius:8px;background:var(--panel)}
+.lead{margin:2rem 0 .6rem;font-size:.9rem;color:var(--muted)}
+.tiles{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(4,1fr);border:1px solid var(--line);border-radius:8px;background:var(--panel)}
 .tiles li{padding:.9rem 1.1rem;border-left:1px solid var(--line)}
 .tiles li:first-child{border-left:0}
 .tiles span{display:block}
@@ -71,7 +72,7 @@ svg{display:block;width:100%;height:auto}
 .true th{font-weight:600}
 .bar{display:block;height:4px;margin-top:2px;border-radius:2px;background:linear-gradient(var(--c),var(--c)) 0/var(--w) 100% no-repeat var(--line)}
 .sentences{list-style:none;margin:0;padding:0;font-size:.85rem;line-height:1.4}
-.sentences li{display:grid;grid-template-columns:1fr auto;gap:.15rem .75rem;align-items:baseline;padding:.2rem 0}
+.sentences li{display:grid;grid-template-columns:1fr auto;gap:.15rem .75rem;align-items:baseline;padding:.25rem 0}
 .sentences span:first-child{overflow-wrap:anywhere}
 .sentences b{font-weight:500;font-variant-numeric:tabular-nums}
 .sentences .bar{grid-column:1/-1;margin:0}
@@ -84,7 +85,7 @@ pre{overflow:auto;background:var(--panel);border:1px solid var(--line);border-ra
 .meter{display:inline-block;width:6rem;height:6px;border-radius:3px;margin-right:.75rem;vertical-align:middle;background:linear-gradient(var(--down),var(--down)) 0/var(--w) 100% no-repeat var(--line)}
 @media (max-width:44rem){main{padding:1.75rem 1rem 3rem}h1{font-size:1.5rem}h2{margin-top:2.5rem}
 .wide{display:none}.narrow{display:block}.facts div{grid-template-columns:1fr;gap:0}.facts{gap:.6rem}
-.tiles{grid-template-columns:1fr 1fr}.tiles li:nth-child(odd){border-left:0}.tiles li:nth-child(n+3){border-top:1px solid var(--line)}.tiles strong{font-size:1.7rem}
+.tiles{grid-template-columns:1fr 1fr}.tiles li:nth-child(odd){border-left:0}.tiles li:nth-child(n+3){border-top:1px solid var(--line)}.tiles strong{font-size:1.7rem}.tile-name small{display:block}
 .card{padding:.9rem}.meter{width:2.5rem;margin-right:.4rem}}
 @media print{.card,figure,.stage,tr{break-inside:avoid}main{padding:0}}
 `.trim();

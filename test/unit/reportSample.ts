@@ -153,7 +153,7 @@ export function sampleReport(count = 300): ReportData {
     classes,
     examples,
     confused: Array.from({ length: 12 }, (_, i) => ({
-      truth: classes[i * 7]!.name,
+      truth: classes[(i * 7) % count]!.name,
       predicted: classes[(i * 7 + 12) % count]!.name,
       count: 8 - Math.floor(i / 2),
       of: 10,
