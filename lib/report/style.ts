@@ -13,6 +13,7 @@ main{max-width:60rem;margin:0 auto;padding:3rem 1.25rem 4rem}
 h1{font-size:1.9rem;line-height:1.2;font-weight:650;letter-spacing:-.015em;margin:0 0 1rem;overflow-wrap:anywhere}
 h2{font-size:1.25rem;font-weight:650;letter-spacing:-.005em;margin:3.25rem 0 1rem}
 h3{font-size:1rem;font-weight:650;margin:0}
+h3,h4,.confused td,summary{overflow-wrap:anywhere}
 h4{font-size:.85rem;font-weight:600;margin:1rem 0 .35rem}
 small{font-size:.8em;font-weight:400;color:var(--muted);white-space:nowrap}
 .facts{margin:0;display:grid;gap:.25rem}
