@@ -1,6 +1,6 @@
 import type { LoadedClip } from '../clip/checkpoint.js';
 import type { LongTailData } from '../data/types.js';
-import type { TensorMap } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 import { trainClassifier } from './classifier.js';
 import { baselineLogits, createBaselineHead } from './head.js';
 import type { BaselineOptions, StageRun } from './options.js';
@@ -17,15 +17,20 @@ export async function trainBaseline(
 ): Promise<TensorMap> {
   const head = createBaselineHead(options.head, start.config.embedDim, data.classes.length, run.seed);
   const visual = Object.entries(start.params).filter(([name]) => name.startsWith('visual.'));
-  return trainClassifier(
-    data,
-    {
-      name: 'baseline',
-      config: start.config,
-      model: { ...Object.fromEntries(visual), ...head },
-      options,
-      logits: (params, x) => ({ visual: baselineLogits(params, x) }),
-    },
-    run,
-  );
+  try {
+    return await trainClassifier(
+      data,
+      {
+        name: 'baseline',
+        config: start.config,
+        model: { ...Object.fromEntries(visual), ...head },
+        options,
+        logits: (params, x) => ({ visual: baselineLogits(params, x) }),
+      },
+      run,
+    );
+  } finally {
+    // Packed by the training, which leaves its arguments alone.
+    tf.dispose(head);
+  }
 }

@@ -65,7 +65,7 @@ export async function trainClip(
     name: 'clip',
     run,
     options,
-    configuration: { config, options },
+    configuration: { config },
     layout: optimiser.layout,
     state,
     step,

@@ -1,7 +1,7 @@
 import type { LoadedClip } from '../clip/checkpoint.js';
 import type { LongTailData } from '../data/types.js';
 import { AnchorTable } from '../ops/anchorAttention.js';
-import type { TensorMap, tf } from '../runtime/tf.js';
+import { type TensorMap, tf } from '../runtime/tf.js';
 import { trainClassifier } from './classifier.js';
 import { type Anchors, createLgrHead, isAttentionParameter, lgrLogits } from './head.js';
 import type { FinetuneOptions, StageRun } from './options.js';
@@ -20,21 +20,25 @@ export async function finetune(
   const head = createLgrHead(stage1.config.embedDim, data.classes.length, run.seed);
   const kept = Object.entries(stage1.params).filter(([name]) => name.startsWith('visual.') || name === 'logit_scale');
   const table = new AnchorTable(anchors.embeddings, anchors.counts);
-  const trained = await trainClassifier(
-    data,
-    {
-      name: 'finetune',
-      config: stage1.config,
-      model: { ...Object.fromEntries(kept), ...head },
-      options,
-      headRate: (name) => (isAttentionParameter(name) ? options.attentionRate : 1),
-      logits: (params, x) => {
-        const { visual, text } = lgrLogits(params, x, table, params.logit_scale as tf.Scalar, options.detachNorm);
-        return { visual, text };
+  try {
+    return await trainClassifier(
+      data,
+      {
+        name: 'finetune',
+        config: stage1.config,
+        model: { ...Object.fromEntries(kept), ...head },
+        options,
+        headRate: (name) => (isAttentionParameter(name) ? options.attentionRate : 1),
+        logits: (params, x) => {
+          const { visual, text } = lgrLogits(params, x, table, params.logit_scale as tf.Scalar, options.detachNorm);
+          return { visual, text };
+        },
       },
-    },
-    run,
-  );
-  table.dispose();
-  return trained;
+      run,
+    );
+  } finally {
+    // Packed by the training, which leaves its arguments alone.
+    tf.dispose(head);
+    table.dispose();
+  }
 }

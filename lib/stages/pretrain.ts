@@ -78,7 +78,7 @@ export async function pretrain(
     name: 'pretrain',
     run,
     options,
-    configuration: { config, options, classes: data.classes.length },
+    configuration: { config, classes: data.classes.length },
     layout: optimiser.layout,
     state,
     step,

@@ -37,7 +37,7 @@ export async function runStage(spec: {
   name: string;
   run: StageRun;
   options: TrainOptions;
-  /** Everything that must agree for a checkpoint to be resumed. */
+  /** What must agree, besides the options and the seed, for a checkpoint to be resumed. */
   configuration: Record<string, unknown>;
   state: StepState;
   step: (state: StepState, inputs: StepInputs) => { state: StepState; outputs: Record<string, tf.Tensor> };
@@ -48,6 +48,8 @@ export async function runStage(spec: {
   inputs: (t: number) => Promise<TensorMap>;
 }): Promise<StepState> {
   const { name, run, options } = spec;
+  // How often a run is saved and measured changes nothing in it: a resumed run may do so differently.
+  const { checkpointEvery, evaluateEvery, ...guarded } = options;
   const rate = cosine({
     base: options.learningRate,
     steps: options.steps,
@@ -58,7 +60,7 @@ export async function runStage(spec: {
     runDir: run.dir,
     name,
     steps: options.steps,
-    configuration: { ...spec.configuration, seed: run.seed },
+    configuration: { ...spec.configuration, options: guarded, seed: run.seed },
     state: spec.state,
     step: spec.step,
     learningRate: rate,
@@ -68,8 +70,8 @@ export async function runStage(spec: {
       update: tf.scalar(t + 1),
     }),
     layout: spec.layout,
-    evaluate: spec.evaluate && options.evaluateEvery ? { every: options.evaluateEvery, run: spec.evaluate } : undefined,
-    checkpointEvery: options.checkpointEvery,
+    evaluate: spec.evaluate && evaluateEvery ? { every: evaluateEvery, run: spec.evaluate } : undefined,
+    checkpointEvery,
     resume: run.resume,
     onProgress: (p) => run.onProgress?.(p),
   });
