@@ -20,6 +20,10 @@ interface AnchorsCommand extends AnchorFlags {
 
 /** Classes shown to people; --json and anchors.json have them all. */
 const CLASSES_SHOWN = 30;
+const SENTENCE_WIDTH = 60;
+
+const shortened = (text: string): string =>
+  text.length > SENTENCE_WIDTH ? `${text.slice(0, SENTENCE_WIDTH - 1)}…` : text;
 
 async function run(dataArgument: string, flags: AnchorsCommand): Promise<void> {
   const options = anchorOptions(dataArgument, flags);
@@ -41,9 +45,9 @@ async function run(dataArgument: string, flags: AnchorsCommand): Promise<void> {
       name,
       list.length,
       list[0]!.loss === null ? null : list[0]!.loss.toFixed(3),
-      list[0]!.sentence.length > 60 ? `${list[0]!.sentence.slice(0, 59)}…` : list[0]!.sentence,
+      shortened(list[0]!.sentence).padEnd(SENTENCE_WIDTH),
     ]);
-    print(table(['class', 'anchors', 'loss', 'first sentence'], rows.slice(0, CLASSES_SHOWN)));
+    print(table(['class', 'anchors', 'loss', 'first sentence'.padEnd(SENTENCE_WIDTH)], rows.slice(0, CLASSES_SHOWN)));
     if (rows.length > CLASSES_SHOWN) print(`… and ${rows.length - CLASSES_SHOWN} more classes in anchors.json`);
   }
   say(
