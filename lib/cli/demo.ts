@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type LoadedClip, loadClip } from '../clip/checkpoint.js';
@@ -7,11 +7,13 @@ import { writeJson } from '../files/atomic.js';
 import { ICON_RECIPE } from '../presets/iconLt.js';
 import { scaleRecipe } from '../presets/scale.js';
 import { shippedTeacher } from '../presets/teacher.js';
+import { shortHash } from '../runtime/paths.js';
 import { tf } from '../runtime/tf.js';
 import { type ComparisonRow, compare, disposeOutcome, type SeedOutcome } from '../stages/comparison.js';
 import { Bars, begin, integer, openData, positive, print } from './common.js';
 import { writeDemoReport } from './demoReport.js';
 import { meanRows, type Summary } from './demoSummary.js';
+import { dataDigest } from './models.js';
 import { bold, clock, say, table } from './terminal.js';
 
 interface DemoCommand {
@@ -47,6 +49,7 @@ async function demo(options: DemoCommand): Promise<void> {
       'ERR_DATA',
       `${data.name} has no ${data.val ? 'test' : 'val'} split; the comparison needs both`,
     );
+  const identity = shortHash([dataDigest(data), readFileSync(file)]);
   const prepared = (Date.now() - started) / 1000;
   say(
     `${data.name}: ${data.classes.length} classes, ${data.train.length} training pictures, ${data.test.length} for test`,
@@ -66,6 +69,7 @@ async function demo(options: DemoCommand): Promise<void> {
           run: {
             dir: join(options.run, `seed-${s}`),
             seed: s,
+            identity,
             resume: options.resume ?? false,
             onProgress: bars.onProgress,
           },
@@ -132,7 +136,8 @@ export function register(program: Command): void {
       `
 Rows: zero-shot (the teacher alone), baseline (vision only: same encoder, same initial weights, as many image views as
 both stages together), stage1, vl-ltr-visual, vl-ltr-text, vl-ltr (both branches, mixed as the validation split says).
-The test split is looked at once, at the end of each row.`,
+Each row looks at the test split once, at its end. --full: no-clip starts from random weights and so has no teacher to
+distil from; no-cvlp leaves stage 1 out and gets nothing in its place.`,
     )
     .action(demo);
 }

@@ -9,10 +9,9 @@ export function scaleRecipe(recipe: Recipe, factor: number): Recipe {
     steps: Math.max(1, Math.round(options.steps * factor)),
     warmupSteps: Math.round(options.warmupSteps * factor),
   });
-  return {
-    ...recipe,
-    pretrain: scale(recipe.pretrain),
-    finetune: scale(recipe.finetune),
-    baseline: scale(recipe.baseline),
-  };
+  const pretrain = scale(recipe.pretrain);
+  const finetune = scale(recipe.finetune);
+  const baseline = scale(recipe.baseline);
+  const views = pretrain.steps * pretrain.batch + finetune.steps * finetune.batch;
+  return { ...recipe, pretrain, finetune, baseline: { ...baseline, steps: Math.round(views / baseline.batch) } };
 }

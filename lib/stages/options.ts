@@ -85,6 +85,8 @@ export interface StageRun {
   /** Folder of the run. */
   dir: string;
   seed: number;
+  /** Digest of what the run begins with (data, initial weights); a checkpoint of another is not resumed. */
+  identity?: string;
   /** Go on from the last good checkpoint. */
   resume: boolean;
   /** Called after each update. */

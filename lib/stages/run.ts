@@ -60,7 +60,7 @@ export async function runStage(spec: {
     runDir: run.dir,
     name,
     steps: options.steps,
-    configuration: { ...spec.configuration, options: guarded, seed: run.seed },
+    configuration: { ...spec.configuration, options: guarded, seed: run.seed, identity: run.identity },
     state: spec.state,
     step: spec.step,
     learningRate: rate,
