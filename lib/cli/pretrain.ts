@@ -7,6 +7,7 @@ import { writeJson } from '../files/atomic.js';
 import { ready } from '../runtime/ready.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { classCounts } from '../stages/accuracy.js';
+import { fileDigest } from '../stages/anchorFile.js';
 import { evaluateByText, type Stage1Evaluation } from '../stages/evaluation.js';
 import type { PretrainOptions } from '../stages/options.js';
 import { pretrain } from '../stages/pretrain.js';
@@ -77,6 +78,7 @@ async function run(dataArgument: string, flags: PretrainCommand): Promise<void> 
     ...configuration,
     from: start.path,
     teacher: teacher.path,
+    models: [await fileDigest(start.path), await fileDigest(teacher.path)],
     digest: dataDigest(data),
   });
 

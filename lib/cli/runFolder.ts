@@ -25,6 +25,8 @@ interface StoredConfig {
 
 /** What of config.json says where a run ran rather than what it computes. */
 const WHERE = ['backend', 'kernels', 'device', 'tensorflow', 'node'];
+/** How often a run is saved and measured changes nothing in it. */
+const RHYTHM = ['options.checkpointEvery', 'options.evaluateEvery'];
 
 async function storedConfig(dir: string): Promise<StoredConfig | undefined> {
   const path = join(dir, 'config.json');
@@ -84,7 +86,7 @@ export async function beginRun(options: RunOptions, command: string, configurati
 function differences(then: unknown, now: unknown): string[] {
   const [a, b] = [flatten(then), flatten(now)];
   return [...new Set([...a.keys(), ...b.keys()])]
-    .filter((key) => a.get(key) !== b.get(key) && !WHERE.includes(key))
+    .filter((key) => a.get(key) !== b.get(key) && ![...WHERE, ...RHYTHM].includes(key))
     .map((key) => `${key}: ${a.get(key) ?? 'absent'} → ${b.get(key) ?? 'absent'}`);
 }
 

@@ -35,6 +35,24 @@ export function similarity(a: Float32Array, b: Float32Array, dim: number): Float
   );
 }
 
+/** Similarities held at a time: bounds the memory whatever the number of pictures and sentences. */
+const TILE_ELEMENTS = 2 ** 22;
+
+/** Calls `use` with the similarities of every row of a [n, D] to all rows of b [m, D]. */
+function eachRow(
+  a: Float32Array,
+  b: Float32Array,
+  dim: number,
+  use: (row: number, scores: Float32Array) => void,
+): void {
+  const [n, m] = [a.length / dim, b.length / dim];
+  const tile = Math.max(1, Math.floor(TILE_ELEMENTS / m));
+  for (let from = 0; from < n; from += tile) {
+    const scores = similarity(a.subarray(from * dim, Math.min(n, from + tile) * dim), b, dim);
+    for (let k = 0; k < scores.length / m; k++) use(from + k, scores.subarray(k * m, (k + 1) * m));
+  }
+}
+
 /** Predictions of stage 1's own evaluations (METHOD.md, stage 1): class of each picture. */
 export interface Stage1Predictions {
   /** Nearest class mean of the texts ("ensemble", CLIP's zero-shot). */
@@ -58,13 +76,14 @@ export function classifyByText(
   const dim = config.embedDim;
   const sentences = normalizeRows(sentenceFeatures(config, params, bank), dim);
   const classMean = argMaxRows(similarity(image, classMeans(sentences, bank, dim), dim), bank.classes);
-  const scores = similarity(image, sentences, dim);
   const n = image.length / dim;
-  const nearestSentence = argMaxRows(scores, bank.length).map((row) => bank.labels[row]!);
+  const nearestSentence = new Int32Array(n);
   const fiveNearest = new Int32Array(n);
-  for (let i = 0; i < n; i++) {
-    fiveNearest[i] = vote(nearest(scores.subarray(i * bank.length, (i + 1) * bank.length), 5), bank.labels);
-  }
+  eachRow(image, sentences, dim, (i, scores) => {
+    const rows = nearest(scores, 5);
+    nearestSentence[i] = bank.labels[rows[0]!]!;
+    fiveNearest[i] = vote(rows, bank.labels);
+  });
   return { classMean, nearestSentence, fiveNearest };
 }
 
@@ -78,9 +97,10 @@ export function textToImageAccuracy(
 ): number {
   const dim = config.embedDim;
   const sentences = normalizeRows(sentenceFeatures(config, params, bank), dim);
-  const best = argMaxRows(similarity(sentences, image, dim), labels.length);
   let right = 0;
-  for (let row = 0; row < bank.length; row++) if (labels[best[row]!] === bank.labels[row]) right++;
+  eachRow(sentences, image, dim, (row, scores) => {
+    if (labels[nearest(scores, 1)[0]!] === bank.labels[row]) right++;
+  });
   return (100 * right) / bank.length;
 }
 
