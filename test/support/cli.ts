@@ -9,10 +9,10 @@ export interface CliResult {
   stderr: string;
 }
 
-/** Runs the built command line. `kill` looks now and then and ends the process with SIGKILL once it says so. */
+/** Runs the built command line. `kill` looks now and then and sends `signal` (SIGKILL), once, as soon as it says so. */
 export function cli(
   args: string[],
-  options: { env?: NodeJS.ProcessEnv; kill?: () => boolean } = {},
+  options: { env?: NodeJS.ProcessEnv; kill?: () => boolean; signal?: NodeJS.Signals } = {},
 ): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, ...options.env } });
@@ -24,7 +24,13 @@ export function cli(
     child.stderr.on('data', (chunk) => {
       stderr += chunk;
     });
-    const watch = options.kill && setInterval(() => options.kill!() && child.kill('SIGKILL'), 5);
+    const { kill, signal = 'SIGKILL' } = options;
+    const look = (): void => {
+      if (!kill!()) return;
+      clearInterval(watch);
+      child.kill(signal);
+    };
+    const watch = kill && setInterval(look, 5);
     child.on('error', reject);
     child.on('close', (code) => {
       clearInterval(watch);

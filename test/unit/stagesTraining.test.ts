@@ -7,7 +7,7 @@ import { topOne } from '../../lib/stages/accuracy.js';
 import { buildAnchors } from '../../lib/stages/anchors.js';
 import { trainBaseline } from '../../lib/stages/baseline.js';
 import { finetune } from '../../lib/stages/finetune.js';
-import type { ClassifierOptions, PretrainOptions, StageRun } from '../../lib/stages/options.js';
+import type { BaselineOptions, ClassifierOptions, PretrainOptions, StageRun } from '../../lib/stages/options.js';
 import { pretrain } from '../../lib/stages/pretrain.js';
 import { baselinePredictions } from '../../lib/stages/recognise.js';
 import { TextBank } from '../../lib/stages/textBank.js';
@@ -98,11 +98,18 @@ onEveryBackend((backend) => {
   it('a frozen encoder stays as it is, and the head still learns', async () => {
     // A transformer: with its layer norms even the random one tells colours apart.
     const model = tinyClip(data, { kind: 'vit', layers: 1, width: 16, heads: 2, patchSize: 8 });
-    const options = {
+    const options: BaselineOptions = {
       ...CLASSIFIER,
-      ...{ steps: 30, encoderRate: 0, batchNorm: 'eval', mixup: false, balanced: false },
-      ...{ augment: { preset: 'none' }, smoothing: 0, learningRate: 0.2, head: 'linear' },
-    } as const;
+      steps: 30,
+      encoderRate: 0,
+      batchNorm: 'eval',
+      mixup: false,
+      balanced: false,
+      augment: { preset: 'none' },
+      smoothing: 0,
+      learningRate: 0.2,
+      head: 'linear',
+    };
     const run = { dir: join(folder, `frozen-${backend}`), seed: 0, resume: false };
     const trained = await trainBaseline(data, model, options, run);
     for (const [name, tensor] of Object.entries(trained))

@@ -1,0 +1,236 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { saveClip } from '../../lib/clip/checkpoint.js';
+import { openFolder } from '../../lib/data/folder.js';
+import { ready } from '../../lib/runtime/ready.js';
+import { cli } from '../support/cli.js';
+import { tinyClip } from '../support/tinyClip.js';
+
+const root = mkdtempSync(join(tmpdir(), 'vl-ltr-cli-'));
+const at = (...names: string[]): string => join(root, ...names);
+const json = (...names: string[]) => JSON.parse(readFileSync(at(...names), 'utf8'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const COLOURS = { coal: '#181818', fire_engine: '#d02020', grass: '#20b030' };
+const FAST = ['--batch', '16', '--lr', '0.01', '--batch-norm', 'train', '--augment', 'none', '--evaluate-every', '0'];
+
+/** A user's folder: one colour a class, `counts` pictures of each, in every named split. */
+async function pictures(name: string, counts: number[], splits: string[]): Promise<void> {
+  for (const split of splits)
+    for (const [c, [label, background]] of Object.entries(COLOURS).entries()) {
+      mkdirSync(at(name, split, label), { recursive: true });
+      for (let i = 0; i < (split === 'train' ? counts[c]! : 2); i++)
+        await sharp({ create: { width: 20 + i, height: 24, channels: 3, background } })
+          .png()
+          .toFile(at(name, split, label, `${i}.png`));
+    }
+}
+
+beforeAll(async () => {
+  await ready({ backend: 'cpu', kernels: 'tfjs' });
+  await pictures('plain', [8, 4, 2], ['train']);
+  await pictures('split', [8, 4, 2], ['train', 'val', 'test']);
+  const data = await openFolder(at('split'), { imageSize: 16 });
+  const model = tinyClip(data);
+  await saveClip(at('clip.safetensors'), model.config, model.params);
+});
+
+const from = (): string[] => ['--from', at('clip.safetensors')];
+
+describe("a user's own pictures, from a model made on the spot", () => {
+  it('stage 1 learns: the loss falls, the texts find their pictures', async () => {
+    const args = ['--run', at('s1'), '--steps', '60', '--beta', '0', '--smoothing', '0', ...FAST];
+    const done = await cli(['pretrain', at('split'), ...from(), ...args, '--json']);
+    expect(done.code, done.stderr).toBe(0);
+    const summary = JSON.parse(done.stdout);
+    expect(summary).toEqual(json('s1', 'summary.json'));
+    const { start, stage1 } = summary.evaluations.test;
+    expect(stage1.rows.map((r: { name: string }) => r.name)).toEqual([
+      'class-mean',
+      'nearest-sentence',
+      'five-nearest',
+    ]);
+    expect(stage1.rows[0].all).toBeGreaterThan(60);
+    expect(stage1.rows[0].all).toBeGreaterThan(start.rows[0].all);
+    expect(stage1.rows[0].byClassMean.all).toBeGreaterThan(60);
+    expect(json('s1', 'config.json').options.sampler).toBe('sqrt');
+    expect(existsSync(at('s1', 'report.html'))).toBe(true);
+  });
+
+  it('anchors are listed by class, the least loss first', async () => {
+    const args = ['anchors', at('split'), '--run', at('s1'), '--anchors', '3'];
+    const done = await cli([...args, '--json']);
+    expect(done.code, done.stderr).toBe(0);
+    const listing = JSON.parse(done.stdout);
+    expect(listing).toEqual(json('s1', 'anchors.json'));
+    expect(Object.keys(listing)).toEqual(['coal', 'fire engine', 'grass']);
+    const losses = listing.coal.map((a: { loss: number }) => a.loss);
+    expect(losses).toHaveLength(3);
+    expect(losses).toEqual([...losses].sort((a, b) => a - b));
+    const again = await cli(args);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain('--force');
+  });
+
+  it('stage 2 takes those anchors, learns, and is evaluated beside a baseline', async () => {
+    const steps = ['--steps', '40', '--encoder-rate', '1', ...FAST];
+    const done = await cli(['finetune', at('split'), '--from', at('s1'), '--run', at('s2'), ...steps]);
+    expect(done.code, done.stderr).toBe(0);
+    expect(done.stderr).toContain(at('s1', 'anchors.safetensors'));
+    expect(done.stderr).toContain('chosen on the validation split');
+    expect(existsSync(at('s2', 'anchors.safetensors'))).toBe(false);
+    const baseline = ['--head', 'mlp', '--run', at('base'), '--steps', '3', ...FAST];
+    const plain = await cli(['finetune', at('split'), ...from(), ...baseline]);
+    expect(plain.code, plain.stderr).toBe(0);
+    const found = await cli(['evaluate', at('split'), '--run', at('s2'), '--baseline', at('base'), '--json']);
+    expect(found.code, found.stderr).toBe(0);
+    const { results, pictures: count } = JSON.parse(found.stdout);
+    expect(results.map((r: { name: string }) => r.name)).toEqual(['baseline', 'visual', 'text', 'both']);
+    expect(count).toBe(6);
+    expect(results[3].all).toBeGreaterThan(80);
+    expect(results[3].perClass).toHaveLength(3);
+    expect(json('s2', 'evaluation-test.json').results).toEqual(results);
+    const other = await cli(['evaluate', at('split'), '--run', at('s2'), '--split', 'val']);
+    expect(other.stdout).toContain('split, val: 6 pictures');
+  });
+
+  it('predict sees what evaluation sees, whatever the size of the picture', async () => {
+    const file = at('large.jpg');
+    await sharp({ create: { width: 300, height: 200, channels: 3, background: COLOURS.grass } })
+      .jpeg()
+      .toFile(file);
+    const done = await cli(['predict', file, '--run', at('s2'), '--top', '2', '--explain', '--json']);
+    expect(done.code, done.stderr).toBe(0);
+    const [{ guesses, explanation }] = JSON.parse(done.stdout).predictions;
+    expect(guesses).toHaveLength(2);
+    expect(guesses[0].class).toBe('grass');
+    expect(explanation.sentences).toHaveLength(3);
+    const sum = explanation.sentences.reduce((s: number, e: { share: number }) => s + e.share, 0);
+    expect(sum).toBeCloseTo(explanation.logit, 4);
+    const vision = await cli(['predict', file, '--run', at('base'), '--explain']);
+    expect(vision.code).toBe(1);
+    expect(vision.stderr).toContain('vision-only');
+  });
+
+  it('without val and test it trains all the same, says so, and cannot be evaluated', async () => {
+    const args = ['--run', at('alone'), '--steps', '2', '--anchors', '2', ...FAST];
+    const done = await cli(['finetune', at('plain'), ...from(), ...args]);
+    expect(done.code, done.stderr).toBe(0);
+    expect(done.stderr).toContain('α = 0.5: plain has no validation split');
+    expect(done.stdout).toContain('neither val nor test');
+    expect(json('alone', 'summary.json')).toMatchObject({ alpha: 0.5, alphaChosenOn: 'default', results: {} });
+    const found = await cli(['evaluate', at('plain'), '--run', at('alone')]);
+    expect(found.code).toBe(1);
+    expect(found.stderr).toContain('plain has no pictures in its test split');
+    const scored = await cli([
+      ...['finetune', at('plain'), ...from(), '--run', at('scored'), '--split', 'val', '--steps', '1'],
+      ...FAST,
+    ]);
+    expect(scored.code).toBe(1);
+    expect(scored.stderr).toContain('anchors cannot be scored on the val split');
+  });
+});
+
+describe('a run folder', () => {
+  const args = (...more: string[]): string[] => [
+    ...['pretrain', at('split'), ...from(), '--run', at('long'), '--checkpoint-every', '2', '--beta', '0', ...FAST],
+    ...more,
+  ];
+
+  it('--dry-run prints the whole configuration and writes nothing', async () => {
+    const done = await cli(args('--steps', '7', '--dry-run'));
+    expect(done.code, done.stderr).toBe(0);
+    const { command, data, options } = JSON.parse(done.stdout);
+    expect([command, data, options.steps, options.distillWeight]).toEqual(['pretrain', at('split'), 7, 0]);
+    expect(options.weightDecay).toBeGreaterThan(0);
+    expect(existsSync(at('long'))).toBe(false);
+  });
+
+  it('stopped by Ctrl-C keeps its checkpoint, exits 130, and goes on only as it was begun', async () => {
+    const begun = (): boolean =>
+      existsSync(at('long', 'checkpoints')) && readdirSync(at('long', 'checkpoints')).length > 0;
+    const stopped = await cli(args('--steps', '100000'), { kill: begun, signal: 'SIGINT' });
+    expect(stopped.code, stopped.stderr).toBe(130);
+    expect(stopped.stderr).toMatch(/pretrain was stopped after step \d+/);
+    expect(begun()).toBe(true);
+    expect(existsSync(at('long', 'summary.json'))).toBe(false);
+
+    const config = readFileSync(at('long', 'config.json'), 'utf8');
+    const before = readdirSync(at('long', 'checkpoints'));
+    const anew = await cli(args('--steps', '100000'));
+    expect(anew.code).toBe(1);
+    expect(anew.stderr).toMatch(/unfinished pretrain run; add --resume to go on, or --force/);
+    const other = await cli(args('--steps', '9', '--resume'));
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(/options\.steps: 100000 → 9/);
+    expect(readFileSync(at('long', 'config.json'), 'utf8')).toBe(config);
+    expect(readdirSync(at('long', 'checkpoints'))).toEqual(before);
+
+    const forced = await cli(args('--steps', '2', '--force'));
+    expect(forced.code, forced.stderr).toBe(0);
+    expect(json('long', 'config.json').options.steps).toBe(2);
+    const foreign = await cli(['finetune', at('split'), '--from', at('long'), '--run', at('long')]);
+    expect(foreign.code).toBe(1);
+    expect(foreign.stderr).toContain('holds a finished pretrain run; give finetune a folder of its own');
+    expect(existsSync(at('long', 'model.safetensors'))).toBe(true);
+    const both = await cli(args('--resume', '--force'));
+    expect(both.code).toBe(2);
+  });
+
+  it('that has not finished is no model', async () => {
+    mkdirSync(at('half'));
+    writeFileSync(at('half', 'config.json'), '{"command": "pretrain"}');
+    const found = await cli(['finetune', at('split'), '--from', at('half'), '--run', at('y')]);
+    expect(found.code).toBe(1);
+    expect(found.stderr).toContain('half has no model.safetensors: its run has not finished');
+  });
+});
+
+describe('models and data that do not fit', () => {
+  const refusals: [string, () => string[], RegExp][] = [
+    [
+      'a classifier where a CLIP model is wanted',
+      () => ['pretrain', at('split'), '--from', at('s2'), '--run', at('z')],
+      /is a classifier \(vl-ltr finetune\); expected a CLIP model/,
+    ],
+    [
+      'a checkpoint where a model is wanted',
+      () => ['predict', at('large.jpg'), '--run', at('s1', 'checkpoints', 'pretrain-60.safetensors')],
+      /is a training checkpoint/,
+    ],
+    ['a file that is no model', () => ['predict', at('large.jpg'), '--run', at('large.jpg')], /large\.jpg/],
+    ['a stage-1 model of other classes', () => ['anchors', at('other'), '--run', at('s1'), '--force'], /lacks grass/],
+    ['a class without pictures', () => ['pretrain', at('hollow'), ...from(), '--run', at('z')], /moss has no pictures/],
+  ];
+  it.each(refusals)('%s', async (_, args, message) => {
+    mkdirSync(at('hollow', 'train', 'moss'), { recursive: true });
+    for (const label of ['coal', 'fire_engine', 'moss']) {
+      mkdirSync(at('other', 'train', label), { recursive: true });
+      await sharp({ create: { width: 8, height: 8, channels: 3, background: '#888' } })
+        .png()
+        .toFile(at('other', 'train', label, '0.png'));
+    }
+    const found = await cli(args());
+    expect(found.stderr).toMatch(message);
+    expect(found.code).toBe(1);
+    expect(found.stdout).toBe('');
+    expect(existsSync(at('z'))).toBe(false);
+  });
+
+  it('a picture that cannot be read ends the run by name, and what was trained stays', async () => {
+    await pictures('torn', [4, 3, 2], ['train', 'test']);
+    writeFileSync(at('torn', 'test', 'coal', '0.png'), 'no picture');
+    const args = ['pretrain', at('torn'), ...from(), '--run', at('torn-run'), '--steps', '3', ...FAST];
+    const broken = await cli(args);
+    expect(broken.code).toBe(1);
+    expect(broken.stderr).toMatch(/torn\/test\/coal\/0\.png cannot be read/);
+    expect(existsSync(at('torn-run', 'model.safetensors'))).toBe(true);
+    rmSync(at('torn', 'test', 'coal', '0.png'));
+    const resumed = await cli([...args, '--resume', '--json']);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(JSON.parse(resumed.stdout).evaluations.test.stage1.rows[0].all).not.toBeNull();
+  });
+});
