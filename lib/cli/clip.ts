@@ -13,6 +13,7 @@ import { imageFeatures } from '../stages/features.js';
 import { TextBank } from '../stages/textBank.js';
 import { classifyByText, normalizeRows } from '../stages/zeroShot.js';
 import { begin, integer, openData, positive, print, type RunOptions, runOptions, stageRun } from './common.js';
+import { refuseOccupied } from './runFolder.js';
 import { lazyBar, say } from './terminal.js';
 
 interface ClipCommand extends RunOptions {
@@ -41,6 +42,7 @@ async function clip(options: ClipCommand): Promise<void> {
     warmupSteps: Math.min(TEACHER_OPTIONS.warmupSteps, Math.floor(options.steps / 10)),
   };
   const out = options.out ?? join(options.run, 'model.safetensors');
+  if (!options.dryRun) await refuseOccupied(options, 'clip');
   const runtime = await begin(options, 'clip', { config: teacherConfig([]), options: training, out });
   if (!runtime) return;
   const drawing = lazyBar();
@@ -79,6 +81,7 @@ export function register(program: Command): void {
     .option('--lr <rate>', 'peak learning rate', positive, TEACHER_OPTIONS.learningRate)
     .option('--out <file>', 'where the weights go, half precision (default: model.safetensors in the run folder)');
   runOptions(command, 'runs/clip')
+    .option('--force', 'replace the clip run that the folder holds')
     .addHelpText(
       'after',
       `

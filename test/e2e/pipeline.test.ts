@@ -110,6 +110,7 @@ describe('the command line refuses', () => {
     ['a model of another kind', ['evaluate', 'icon-lt-12', '--run', at('stage1')], 1, /stage1/],
     ['a finished run', ['pretrain', 'icon-lt-12', '--steps', '9', '--run', at('stage1')], 1, /--force/],
     ['data of other classes', ['evaluate', 'icon-lt-100', '--run', at('stage2')], 1, /class/],
+    ['a finished teacher', ['clip', '--run', at('stage1')], 1, /clip/],
     ['a number out of range', ['pretrain', 'icon-lt-12', '--smoothing', '3'], 2, /smoothing/],
   ];
   for (const [what, args, code, message] of refusals)
@@ -129,22 +130,21 @@ describe('the command line refuses', () => {
     expect(JSON.parse(found.stdout).predictions[1].guesses.length).toBeGreaterThan(0);
   });
 
-  it('says in --help what each command does', async () => {
-    for (const command of [
-      'setup',
-      'doctor',
-      'check',
-      'clip',
-      'pretrain',
-      'anchors',
-      'finetune',
-      'evaluate',
-      'predict',
-      'demo',
-    ]) {
+  for (const command of [
+    'setup',
+    'doctor',
+    'check',
+    'clip',
+    'pretrain',
+    'anchors',
+    'finetune',
+    'evaluate',
+    'predict',
+    'demo',
+  ])
+    it(`nothing to ${command} --help, which says what it does`, async () => {
       const found = await cli([command, '--help']);
       expect(found.code).toBe(0);
       expect(found.stdout).toContain(`vl-ltr ${command}`);
-    }
-  });
+    });
 });
