@@ -1,11 +1,14 @@
-import { encode } from './tokenizer.js';
 import { END_ID, START_ID } from './bpe.js';
+import { encode } from './tokenizer.js';
 
 /**
  * The token ids worth a row of their own in a small model's embedding: start, end, and the ids that occur in at least
  * `minCount` of the texts, the most frequent first up to `limit`. All others share one row (`TextConfig.vocabulary`).
  */
-export function compactVocabulary(texts: Iterable<string>, options: { minCount?: number; limit?: number } = {}): number[] {
+export function compactVocabulary(
+  texts: Iterable<string>,
+  options: { minCount?: number; limit?: number } = {},
+): number[] {
   const { minCount = 1, limit = Number.POSITIVE_INFINITY } = options;
   const counts = new Map<number, number>();
   for (const text of texts) for (const id of new Set(encode(text))) counts.set(id, (counts.get(id) ?? 0) + 1);
