@@ -54,7 +54,15 @@ const COMMON = {
  * and 65.7 %; three rates of stage 1 (73.7 to 74.1 %) and four settings of stage 2 (71.4 to 74.1 %).
  */
 export const ICON_RECIPE: Recipe = {
-  pretrain: { ...COMMON, steps: 200, batch: 256, learningRate: 5e-4, warmupSteps: 20, distillWeight: 0.5 },
+  pretrain: {
+    ...COMMON,
+    steps: 200,
+    batch: 256,
+    learningRate: 5e-4,
+    warmupSteps: 20,
+    distillWeight: 0.5,
+    evaluateEvery: 50,
+  },
   anchors: { anchors: 8, choice: 'anss', imagesPerClass: 50, split: 'train' },
   finetune: {
     ...COMMON,
