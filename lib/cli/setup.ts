@@ -18,7 +18,8 @@ export interface SetupCommand {
 export async function runSetup(options: SetupCommand): Promise<number> {
   const choice = resolveChoice();
   const cuda = options.cuda ?? choice.device === 'cuda';
-  if (choice.backend === 'wasm' || choice.backend === 'cpu') {
+  // `--cuda` beats the environment, as every option does.
+  if (!options.cuda && (choice.backend === 'wasm' || choice.backend === 'cpu')) {
     if (!options.quietIfUnchanged) say(`VLLTR_BACKEND is ${choice.backend}: TensorFlow is not needed.`);
     if (options.json) print({ ok: true, skipped: choice.backend });
     return 0;

@@ -66,7 +66,7 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
 
 /** A fresh, editable copy of a named configuration. */
 export function clipConfig(name: keyof typeof CLIP_CONFIGS): ClipConfig {
-  check(name in CLIP_CONFIGS, 'ERR_ARGUMENT', () => {
+  check(Object.hasOwn(CLIP_CONFIGS, name), 'ERR_ARGUMENT', () => {
     return `no CLIP configuration is named ${JSON.stringify(name)}; known: ${Object.keys(CLIP_CONFIGS).join(', ')}`;
   });
   return structuredClone(CLIP_CONFIGS[name]) as unknown as ClipConfig;
@@ -99,6 +99,10 @@ export const embeddingRows = (text: TextConfig): number =>
 
 /** Checks a configuration. @throws VlltrError ERR_ARGUMENT naming the field, its value and what was expected */
 export function checkClipConfig(config: ClipConfig): void {
+  const object = (name: string, value: unknown): void =>
+    check(typeof value === 'object' && value !== null, 'ERR_ARGUMENT', () => {
+      return `${name} is ${value === null ? 'null' : typeof value}, expected an object (see ClipConfig)`;
+    });
   const positive = (name: string, value: unknown): void =>
     check(Number.isSafeInteger(value) && (value as number) > 0, 'ERR_ARGUMENT', () => {
       return `clip config: ${name} is ${String(value)}, expected a positive integer`;
@@ -107,7 +111,10 @@ export function checkClipConfig(config: ClipConfig): void {
     check(width % heads === 0, 'ERR_ARGUMENT', () => {
       return `clip config: ${name}.width is ${width}, expected a multiple of its ${heads} heads`;
     });
+  object('clip config', config);
   const { visual, text } = config;
+  object('clip config: visual', visual);
+  object('clip config: text', text);
   positive('embedDim', config.embedDim);
   positive('visual.imageSize', visual.imageSize);
   positive('visual.width', visual.width);
@@ -141,7 +148,10 @@ export function checkClipConfig(config: ClipConfig): void {
     positive(`text.${name}`, text[name]);
   }
   divides('text', text.width, text.heads);
-  if (text.vocabulary) {
+  if (text.vocabulary !== undefined) {
+    check(Array.isArray(text.vocabulary), 'ERR_ARGUMENT', () => {
+      return `clip config: text.vocabulary is ${typeof text.vocabulary}, expected an array of token ids`;
+    });
     const inside = text.vocabulary.every((id) => Number.isInteger(id) && id >= 0 && id < text.vocabSize);
     const distinct = new Set(text.vocabulary).size === text.vocabulary.length;
     check(inside && distinct, 'ERR_ARGUMENT', () => {

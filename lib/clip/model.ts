@@ -1,4 +1,5 @@
 import { check } from '../errors.js';
+import { describe } from '../ops/arguments.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import type { ClipConfig } from './config.js';
 import { initialize } from './init.js';
@@ -30,11 +31,10 @@ export function encodeImage(
   const { visual } = config;
   const size = visual.imageSize;
   check(
-    images.rank === 4 && images.shape[1] === size && images.shape[2] === size && images.shape[3] === 3,
+    usable(images, 4, 'float32') && images.shape.slice(1).join() === `${size},${size},3`,
     'ERR_ARGUMENT',
-    () => `encodeImage: images are [${images.shape}], expected [N, ${size}, ${size}, 3]`,
+    () => `encodeImage: images is ${describe(images)}, expected float32 [N, ${size}, ${size}, 3]`,
   );
-  check(images.dtype === 'float32', 'ERR_ARGUMENT', () => `encodeImage: images are ${images.dtype}, expected float32`);
   const batchStats: TensorMap | undefined = options.training ? {} : undefined;
   const result = tf.tidy(() => {
     const features =
@@ -43,6 +43,9 @@ export function encodeImage(
   });
   return batchStats ? result : { features: result.features };
 }
+
+const usable = (value: unknown, rank: number, dtype: tf.DataType): boolean =>
+  value instanceof tf.Tensor && !value.isDisposed && value.rank === rank && value.dtype === dtype;
 
 /**
  * Text features of a model, a pure function: ids int32 [N, L] of CLIP's tokenizer, L <= contextLength -> [N, D], not
@@ -57,9 +60,9 @@ export function encodeText(config: ClipConfig, params: TensorMap, ids: tf.Tensor
 function checkIds(config: ClipConfig, ids: tf.Tensor2D): void {
   const { contextLength } = config.text;
   check(
-    ids.rank === 2 && ids.dtype === 'int32' && ids.shape[1] <= contextLength,
+    usable(ids, 2, 'int32') && ids.shape[1] >= 1 && ids.shape[1] <= contextLength,
     'ERR_ARGUMENT',
-    () => `encodeText: ids are ${ids.dtype} [${ids.shape}], expected int32 [N, <= ${contextLength}]`,
+    () => `encodeText: ids is ${describe(ids)}, expected int32 [N, 1 .. ${contextLength}]`,
   );
 }
 
@@ -84,7 +87,7 @@ export function modelOf(config: ClipConfig, params: TensorMap): ClipModel {
     encodeImage: (images) => encodeImage(config, params, images).features,
     encodeText: (ids) => {
       checkIds(config, ids);
-      const cut = cutIds(ids);
+      const cut = cutIds(ids, config.text.vocabSize);
       const features = encodeText(config, params, cut);
       cut.dispose();
       return features;
@@ -98,10 +101,15 @@ export function create(config: ClipConfig, { seed = 0 }: { seed?: number } = {})
   return modelOf(config, initialize(config, seed));
 }
 
-/** The ids without the columns after the last end token. */
-function cutIds(ids: tf.Tensor2D): tf.Tensor2D {
+/** The ids without the columns after the last end token. An id that no embedding has would read foreign memory on wasm. */
+function cutIds(ids: tf.Tensor2D, vocabSize: number): tf.Tensor2D {
   const [rows, context] = ids.shape;
   const values = Int32Array.from(ids.dataSync());
+  const foreign = values.findIndex((id) => id < 0 || id >= vocabSize);
+  check(foreign < 0, 'ERR_ARGUMENT', () => {
+    const at = `ids[${Math.floor(foreign / context)}, ${foreign % context}]`;
+    return `encodeText: ${at} is ${values[foreign]}, expected 0 .. ${vocabSize - 1}`;
+  });
   const lengths = new Int32Array(rows);
   for (let i = 0; i < rows; i++) {
     const row = values.subarray(i * context, (i + 1) * context);

@@ -61,12 +61,12 @@ async function readHeader(
   const fileSize = (await file.stat()).size;
   if (fileSize < 8) fail(`it has ${fileSize} bytes; expected at least 8`);
   const prefix = Buffer.alloc(8);
-  await file.read(prefix, 0, 8, 0);
+  await readFully(file, prefix, 0, path);
   const length = Number(prefix.readBigUInt64LE(0));
   if (length > MAX_HEADER) fail(`its header claims ${length} bytes; at most ${MAX_HEADER} are allowed`);
   if (8 + length > fileSize) fail(`its header claims ${length} bytes, the file has ${fileSize} (cut off?)`);
   const raw = Buffer.alloc(length);
-  await file.read(raw, 0, length, 8);
+  await readFully(file, raw, 8, path);
   let header: Record<string, unknown> = {};
   try {
     header = JSON.parse(raw.toString('utf8')) as Record<string, unknown>;

@@ -75,6 +75,7 @@ export function anchorAttentionWeights(args: AnchorAttentionArguments): AnchorAt
 
 function checkArguments(op: string, args: AnchorAttentionArguments): void {
   const argument = new Arguments(op);
+  argument.object(args);
   argument.tensor('x', args.x, ['B', 'D']);
   if (args.anchors instanceof AnchorTable) {
     if (args.anchors.isDisposed) argument.fail('anchors', args.anchors, 'an AnchorTable that is not disposed');

@@ -34,6 +34,11 @@ export class Arguments {
     return bound.size;
   }
 
+  /** The object that holds the call's arguments. */
+  object(value: unknown): void {
+    if (typeof value !== 'object' || value === null) this.fail('the argument', value, 'an object of named arguments');
+  }
+
   /** A tensor of this dtype and shape. */
   tensor(name: string, value: unknown, dims: readonly Dim[], dtype: tf.DataType = 'float32'): void {
     const expected = () => `${dtype} [${dims}]${this.#known(dims)}`;

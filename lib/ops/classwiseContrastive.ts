@@ -55,8 +55,10 @@ export function classwiseContrastive(args: ClasswiseContrastiveArguments): Class
   return classwiseContrastiveTfjs({ ...args, smoothing: args.smoothing ?? 0, distillWeight });
 }
 
-function checkArguments({ image, text, labels, logitScale, ...rest }: ClasswiseContrastiveArguments): number {
+function checkArguments(args: ClasswiseContrastiveArguments): number {
   const argument = new Arguments('classwiseContrastive');
+  argument.object(args);
+  const { image, text, labels, logitScale, ...rest } = args;
   argument.tensor('image', image, ['B', 'D']);
   argument.tensor('text', text, ['B', 'D']);
   argument.integers('labels', labels, 'B');

@@ -107,6 +107,11 @@ async function startTensorFlow(
     if (choice.device === 'cuda' && device !== 'cuda') {
       throw new VlltrError('ERR_BACKEND', 'Device cuda was asked for, but TensorFlow sees no GPU (vl-ltr doctor).');
     }
+    if (choice.device === 'cpu' && device !== 'cpu') {
+      // GPUs are hidden by an environment variable: too late once a thread has started TensorFlow, and not a worker's.
+      causes.push('Device cpu was asked for, but TensorFlow already uses a GPU in this process.');
+      continue;
+    }
     reasons.push(...causes);
     return { device, tensorflow: installed.version, folder: installed.layout.folder };
   }
@@ -149,7 +154,12 @@ async function chooseKernels(
     // A forced instruction set or thread count that cannot be had is refused, whatever the route.
     if (error instanceof VlltrError && error.code === 'ERR_BACKEND') throw error;
     const cause = `Kernels ${route} cannot be had: ${oneLine(error)}`;
-    if (wanted !== 'auto') throw new VlltrError('ERR_BACKEND', cause, { cause: error });
+    // An instruction set is forced on the addon, so going on without the addon would ignore it.
+    const isa = process.env.VLLTR_ISA;
+    if (wanted !== 'auto' || isa) {
+      const forced = wanted === 'auto' ? `VLLTR_ISA is "${isa}", but ` : '';
+      throw new VlltrError('ERR_BACKEND', forced + cause, { cause: error });
+    }
     reasons.push(cause);
     return { kernels: 'tfjs', addon: false };
   }

@@ -37,8 +37,9 @@ const TILE_ELEMENTS = 2 ** 22;
  * Reads the tensors' values, so it is not for use inside a training step. Throws `ERR_ARGUMENT`.
  */
 export function selectAnchors(args: SelectAnchorsArguments): SelectedAnchors {
-  const { text, image, anchors } = args;
   const argument = new Arguments('selectAnchors');
+  argument.object(args);
+  const { text, image, anchors } = args;
   argument.integers('counts', args.counts, 'C', 0);
   argument.tensor('text', text, ['S', 'D']);
   argument.tensor('image', image, ['N', 'D']);

@@ -163,7 +163,7 @@ onEveryBackend(() => {
     ]);
     const again = encodeText(resnet, model.params, ids);
     expect(differs(outputs[1]!, again)).toBeLessThan(1e-5);
-    expect(() => model.encodeImage(tf.zeros([1, 8, 8, 3]))).toThrow(/\[1,8,8,3\], expected \[N, 16, 16, 3\]/);
+    expect(() => model.encodeImage(tf.zeros([1, 8, 8, 3]))).toThrow(/\[1,8,8,3\], expected float32 \[N, 16, 16, 3\]/);
     expect(() => model.encodeText(tf.zeros([1, 4]))).toThrow(/int32/);
     model.dispose();
     tf.dispose([images, ids, again, outputs]);

@@ -10,7 +10,7 @@ beforeEach(() => {
   cache = mkdtempSync(join(tmpdir(), 'vlltr-'));
   vi.stubEnv('XDG_CACHE_HOME', cache);
   vi.stubEnv('VLLTR_TENSORFLOW_DIR', '');
-  for (const name of ['BACKEND', 'KERNELS', 'DEVICE']) vi.stubEnv(`VLLTR_${name}`, '');
+  for (const name of ['BACKEND', 'KERNELS', 'DEVICE', 'ISA']) vi.stubEnv(`VLLTR_${name}`, '');
 });
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -42,6 +42,26 @@ describe('ready without TensorFlow', () => {
     await expect(ready({ backend: 'tensorflow' })).rejects.toThrow(/vl-ltr setup/);
     await expect(ready({ device: 'cuda' })).rejects.toThrow(/vl-ltr setup --cuda/);
     await expect(ready({ kernels: 'tensorflow' })).rejects.toMatchObject({ code: 'ERR_BACKEND' });
+  });
+
+  it('refuses a forced instruction set where there is no addon to run it', async () => {
+    vi.doMock('../../bindings/load.js', () => ({
+      loadAddon: () => {
+        throw new Error('no addon here');
+      },
+      registerTensorFlowOps: () => undefined,
+    }));
+    try {
+      const { ready } = await load();
+      vi.stubEnv('VLLTR_ISA', 'avx2');
+      await expect(ready({ backend: 'cpu' })).rejects.toThrow(/VLLTR_ISA is "avx2", but Kernels node.*no addon here/);
+      vi.stubEnv('VLLTR_ISA', '');
+      const found = await ready({ backend: 'cpu' });
+      expect(found).toMatchObject({ kernels: 'tfjs', addon: false });
+      expect(found.reasons.join()).toContain('no addon here');
+    } finally {
+      vi.doUnmock('../../bindings/load.js');
+    }
   });
 
   it('is the same the second time and refuses another choice', async () => {

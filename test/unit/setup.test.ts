@@ -106,6 +106,7 @@ describe.skipIf(!linux)('set-up of the wheel', () => {
     expect(await runSetup({})).toBe(1);
     vi.stubEnv('VLLTR_BACKEND', 'wasm');
     expect(await runSetup({})).toBe(0);
+    expect(await runSetup({ cuda: true })).toBe(1);
   });
 
   it('prints the outcome as JSON on stdout', async () => {
