@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { check, VlltrError } from '../errors.js';
+import { check } from '../errors.js';
 import { readJson, writeJson } from '../files/atomic.js';
 import { runtime } from '../runtime/ready.js';
 import { checkpointFolder } from '../training/loop.js';
@@ -95,11 +95,4 @@ function flatten(value: unknown, key = '', into = new Map<string, string>()): Ma
     for (const [name, v] of Object.entries(value)) if (v !== undefined) flatten(v, key ? `${key}.${name}` : name, into);
   } else into.set(key, JSON.stringify(value));
   return into;
-}
-
-/** summary.json of a run. @throws VlltrError ERR_CHECKPOINT where the run has not finished */
-export async function readSummary<T>(dir: string): Promise<T> {
-  const path = join(dir, 'summary.json');
-  if (!existsSync(path)) throw new VlltrError('ERR_CHECKPOINT', `${dir} has no summary.json; has its run finished?`);
-  return readJson<T>(path);
 }
