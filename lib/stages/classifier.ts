@@ -10,7 +10,7 @@ import { imageFeatures, overRows } from './features.js';
 import { isHeadParameter } from './head.js';
 import { createOptimiser, finish, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
 import type { ClassifierOptions, SamplerKind, StageRun } from './options.js';
-import { imageBatch, runStage, trainSampler } from './run.js';
+import { imageBatch, runStage, streamOf, trainSampler } from './run.js';
 
 /** Power of the class count in the distribution a sampler draws classes from: p(c) ∝ n_c^power. */
 const PRIOR_POWER: Record<SamplerKind, number> = { uniform: 1, sqrt: 0.5, balanced: 0 };
@@ -110,9 +110,11 @@ export async function trainClassifier(data: LongTailData, spec: ClassifierSpec, 
       const chosen = draw(t, options.batch);
       const labels = Int32Array.from(chosen, (i) => data.train.labels[i]!);
       const size = config.visual.imageSize;
-      const image = await imageBatch(data.train, chosen, size, options.augment, run.seed, t);
+      const key = { seed: run.seed, stage: spec.name, step: t };
+      const image = await imageBatch(data.train, chosen, size, options.augment, key);
       if (!options.mixup) return { image, labels: tf.tensor1d(labels, 'int32') };
-      return mixBatch(image, labels, { classes, smoothing: options.smoothing, seed: run.seed, step: t });
+      const mix = { classes, smoothing: options.smoothing, seed: run.seed, step: t };
+      return mixBatch(image, labels, { ...mix, stream: streamOf(spec.name, 'mixup') });
     },
   });
   prior?.dispose();

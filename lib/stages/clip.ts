@@ -9,7 +9,7 @@ import { type TensorMap, tf } from '../runtime/tf.js';
 import { weightedSampler } from '../training/sampler.js';
 import { createOptimiser, finish, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
 import type { ClipOptions, StageRun } from './options.js';
-import { imageBatch, runStage } from './run.js';
+import { imageBatch, runStage, streamOf } from './run.js';
 import { idBatch } from './textBank.js';
 
 /**
@@ -72,13 +72,14 @@ export async function trainClip(
     evaluate,
     inputs: async (t) => {
       const chosen = draw(t, options.batch);
-      const pick = random(run.seed, 'caption', t);
+      const key = { seed: run.seed, stage: 'clip', step: t };
+      const pick = random(run.seed, streamOf('clip', 'text'), t);
       const rows = Array.from(chosen, (i) => {
         const from = captions.offsets[i]!;
         return captions.rows[from + pick.int(captions.offsets[i + 1]! - from)]!;
       });
       return {
-        image: await imageBatch(data.images, chosen, config.visual.imageSize, options.augment, run.seed, t),
+        image: await imageBatch(data.images, chosen, config.visual.imageSize, options.augment, key),
         ids: idBatch(tokens.ids, tokens.lengths, contextLength, rows),
         labels: tf.tensor1d(
           Int32Array.from(chosen, (i) => data.keys[i]!),

@@ -9,7 +9,7 @@ import { topOne } from './accuracy.js';
 import { imageFeatures, sentenceFeatures } from './features.js';
 import { createOptimiser, finish, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
 import type { PretrainOptions, StageRun } from './options.js';
-import { imageBatch, runStage, trainSampler } from './run.js';
+import { imageBatch, runStage, streamOf, trainSampler } from './run.js';
 import type { TextBank } from './textBank.js';
 import { classifyByText, normalizeRows } from './zeroShot.js';
 
@@ -85,11 +85,12 @@ export async function pretrain(
     evaluate,
     inputs: async (t) => {
       const chosen = draw(t, options.batch);
+      const key = { seed: run.seed, stage: 'pretrain', step: t };
       const labels = Int32Array.from(chosen, (i) => data.train.labels[i]!);
-      const pick = random(run.seed, 'sentence', t);
+      const pick = random(run.seed, streamOf('pretrain', 'text'), t);
       const rows = Array.from(labels, (y) => bank.offsets[y]! + pick.int(bank.offsets[y + 1]! - bank.offsets[y]!));
       return {
-        image: await imageBatch(data.train, chosen, config.visual.imageSize, options.augment, run.seed, t),
+        image: await imageBatch(data.train, chosen, config.visual.imageSize, options.augment, key),
         ids: bank.batch(rows),
         labels: tf.tensor1d(labels, 'int32'),
         ...(taught && { teacherText: gatherRows(taught.values, taught.dim, rows) }),

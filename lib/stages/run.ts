@@ -19,17 +19,23 @@ export function trainSampler(data: LongTailData, options: TrainOptions, seed: nu
   return weightedSampler({ weights: weights[options.sampler](), seed, stream });
 }
 
-/** A training batch of augmented, normalised pictures [n, size, size, 3]; the draws are keyed by (seed, step). */
+/**
+ * Name of a stage's random numbers of one kind. Every stage has its own: the baseline must not see, step by step, the
+ * very views that stage 2 sees.
+ */
+export const streamOf = (stage: string, kind: 'view' | 'text' | 'mixup'): string => `${stage}/${kind}`;
+
+/** A training batch of augmented, normalised pictures [n, size, size, 3]; the draws are keyed by (seed, stage, step). */
 export async function imageBatch(
   images: ImageSource,
   indices: ArrayLike<number>,
   size: number,
   options: AugmentOptions,
-  seed: number,
-  step: number,
+  { seed, stage, step }: { seed: number; stage: string; step: number },
 ): Promise<tf.Tensor4D> {
   const pixels = await images.read(indices);
-  return tf.tensor4d(augment(pixels, images.size, size, options, seed, step), [indices.length, size, size, 3]);
+  const views = augment(pixels, images.size, size, options, seed, step, streamOf(stage, 'view'));
+  return tf.tensor4d(views, [indices.length, size, size, 3]);
 }
 
 /** Runs a stage's steps under its schedule with checkpoints, metrics and exact resume; gives the last state. */

@@ -122,7 +122,7 @@ export function augment(
   options: AugmentOptions,
   seed: number,
   step: number,
-  stream = 'augment',
+  stream: string,
 ): Float32Array {
   if (options.preset === 'none') return evalView(pixels, size, to);
   check(

@@ -16,8 +16,8 @@ export interface MixOptions {
   probability?: number;
   seed: number;
   step: number;
-  /** Default 'mixup'. */
-  stream?: string;
+  /** Names the random numbers. */
+  stream: string;
 }
 
 /** One draw for a whole batch. */
@@ -32,7 +32,7 @@ export interface MixDraw {
 /** Draws λ and the box; with both kinds on, either has chance ½. A pure function of seed, stream and step. */
 export function drawMix(size: number, options: MixOptions): MixDraw {
   const { mixup = 0.8, cutmix = 1, probability = 1 } = options;
-  const draw = random(options.seed, options.stream ?? 'mixup', options.step);
+  const draw = random(options.seed, options.stream, options.step);
   if (draw.uniform() >= probability || (mixup === 0 && cutmix === 0)) return { kind: 'none', lambda: 1 };
   const cut = cutmix > 0 && (mixup === 0 || draw.uniform() < 0.5);
   const lambda = symmetricBeta(cut ? cutmix : mixup, draw);

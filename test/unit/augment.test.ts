@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tf } from '../../lib/runtime/tf.js';
-import { type AugmentOptions, augment, CLIP_MEAN, CLIP_STD, evalView, randomCrop } from '../../lib/training/augment.js';
+import {
+  type AugmentOptions,
+  augment as augmented,
+  CLIP_MEAN,
+  CLIP_STD,
+  evalView,
+  randomCrop,
+} from '../../lib/training/augment.js';
 import { drawMix, mixBatch, mixTargets } from '../../lib/training/mixup.js';
 import { applyOperation, OPERATIONS } from '../../lib/training/randAugment.js';
 import { random } from '../../lib/training/random.js';
@@ -11,6 +18,16 @@ const pictures = (n: number, size: number, seed = 1): Uint8Array => {
   const draw = random(seed, 'pictures');
   return Uint8Array.from({ length: n * size * size * 3 }, () => draw.int(256));
 };
+/** The views of one stream; another where a test asks for it. */
+const augment = (
+  pixels: Uint8Array,
+  size: number,
+  to: number,
+  options: AugmentOptions,
+  seed: number,
+  step: number,
+  stream = 'test',
+) => augmented(pixels, size, to, options, seed, step, stream);
 const byte = (value: number, channel: number): number => (value * CLIP_STD[channel]! + CLIP_MEAN[channel]!) * 255;
 
 describe('bicubic resampling', () => {
@@ -221,7 +238,7 @@ describe('RandAugment', () => {
 
 describe('mixup and CutMix', () => {
   beforeAll(() => tf.setBackend('cpu'));
-  const options = { classes: 3, seed: 1 };
+  const options = { classes: 3, seed: 1, stream: 'test' };
 
   it('takes either with chance ½, λ from its distribution', () => {
     const draws = Array.from({ length: 2000 }, (_, step) => drawMix(32, { ...options, step }));
@@ -232,6 +249,7 @@ describe('mixup and CutMix', () => {
     for (const { lambda, box } of cut)
       expect(lambda).toBe(1 - ((box!.bottom - box!.top) * (box!.right - box!.left)) / 1024);
     expect(drawMix(32, { ...options, step: 7 })).toEqual(draws[7]);
+    expect(drawMix(32, { ...options, step: 7, stream: 'other' })).not.toEqual(draws[7]);
     expect(drawMix(32, { ...options, step: 0, probability: 0 })).toEqual({ kind: 'none', lambda: 1 });
     expect(drawMix(32, { ...options, step: 0, cutmix: 0 }).kind).toBe('mixup');
     expect(drawMix(32, { ...options, step: 0, mixup: 0 }).kind).toBe('cutmix');
