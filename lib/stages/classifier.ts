@@ -8,7 +8,7 @@ import { mixBatch } from '../training/mixup.js';
 import { argMaxRows, classCounts, topOne } from './accuracy.js';
 import { imageFeatures, overRows } from './features.js';
 import { isHeadParameter } from './head.js';
-import { createOptimiser, finish, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
+import { createOptimiser } from './optimise.js';
 import type { ClassifierOptions, SamplerKind, StageRun } from './options.js';
 import { imageBatch, runStage, streamOf, trainSampler } from './run.js';
 
@@ -52,7 +52,7 @@ export async function trainClassifier(data: LongTailData, spec: ClassifierSpec, 
     'ERR_ARGUMENT',
     () => 'batchNorm is "train" although encoderRate is 0; a frozen encoder needs batchNorm "eval"',
   );
-  const { optimiser, state, frozen } = createOptimiser(model, {
+  const training = createOptimiser(model, {
     ...options,
     frozen: (name) => !isHeadParameter(name) && (freeze || !name.startsWith('visual.')),
     lrFactor: (name) => (isHeadParameter(name) ? (spec.headRate?.(name) ?? 1) : options.encoderRate),
@@ -62,61 +62,54 @@ export async function trainClassifier(data: LongTailData, spec: ClassifierSpec, 
     : undefined;
   const draw = trainSampler(data, options, run.seed, spec.name);
 
-  const step = (now: StepState, inputs: StepInputs) =>
-    optimise(optimiser, now, inputs, frozen, (params) => {
-      const image = encodeImage(config, params, inputs.image as tf.Tensor4D, {
-        training: options.batchNorm === 'train',
-      });
-      const losses = Object.entries(spec.logits(params, image.features)).map(([branch, z]) => {
-        const biased = prior ? (tf.add(z, prior) as tf.Tensor2D) : z;
-        const loss = inputs.targets
-          ? softCrossEntropy(biased, inputs.targets as tf.Tensor2D)
-          : crossEntropy(biased, inputs.labels as tf.Tensor1D, { smoothing: options.smoothing });
-        return [branch, loss] as const;
-      });
-      return {
-        loss: losses.map(([, l]) => l).reduce((a, b) => tf.add(a, b)) as tf.Scalar,
-        outputs: Object.fromEntries(losses),
-        batchStats: image.batchStats,
-      };
+  const { val } = data;
+  try {
+    return await runStage({
+      name: spec.name,
+      run,
+      options,
+      configuration: { config, classes },
+      training,
+      loss: (inputs) => (params) => {
+        const image = encodeImage(config, params, inputs.image as tf.Tensor4D, {
+          training: options.batchNorm === 'train',
+        });
+        const losses = Object.entries(spec.logits(params, image.features)).map(([branch, z]) => {
+          const biased = prior ? (tf.add(z, prior) as tf.Tensor2D) : z;
+          const loss = inputs.targets
+            ? softCrossEntropy(biased, inputs.targets as tf.Tensor2D)
+            : crossEntropy(biased, inputs.labels as tf.Tensor1D, { smoothing: options.smoothing });
+          return [branch, loss] as const;
+        });
+        return {
+          loss: losses.map(([, l]) => l).reduce((a, b) => tf.add(a, b)) as tf.Scalar,
+          outputs: Object.fromEntries(losses),
+          batchStats: image.batchStats,
+        };
+      },
+      evaluate:
+        val &&
+        (async (params) => {
+          const x = await imageFeatures(config, params, val);
+          const logits = overRows(x, config.embedDim, (rows) => spec.logits(params, rows));
+          return Object.fromEntries(
+            Object.entries(logits).map(([branch, z]) => [
+              `val_${branch}`,
+              topOne(argMaxRows(z, z.length / val.length), val.labels),
+            ]),
+          );
+        }),
+      inputs: async (key) => {
+        const chosen = draw(key.step, options.batch);
+        const labels = Int32Array.from(chosen, (i) => data.train.labels[i]!);
+        const image = await imageBatch(data.train, chosen, config.visual.imageSize, options.augment, key);
+        if (!options.mixup) return { image, labels: tf.tensor1d(labels, 'int32') };
+        const { seed, step } = key;
+        const { smoothing } = options;
+        return mixBatch(image, labels, { classes, smoothing, seed, step, stream: streamOf(key, 'mixup') });
+      },
     });
-
-  const val = data.val;
-  const evaluate =
-    val &&
-    (async (now: StepState) => {
-      const params = modelOf(optimiser, now);
-      const x = await imageFeatures(config, { ...frozen, ...params }, val);
-      const logits = overRows(x, config.embedDim, (rows) => spec.logits({ ...frozen, ...params }, rows));
-      tf.dispose(params);
-      return Object.fromEntries(
-        Object.entries(logits).map(([branch, z]) => [
-          `val_${branch}`,
-          topOne(argMaxRows(z, z.length / val.length), val.labels),
-        ]),
-      );
-    });
-
-  const final = await runStage({
-    name: spec.name,
-    run,
-    options,
-    configuration: { config, classes },
-    layout: optimiser.layout,
-    state,
-    step,
-    evaluate,
-    inputs: async (t) => {
-      const chosen = draw(t, options.batch);
-      const labels = Int32Array.from(chosen, (i) => data.train.labels[i]!);
-      const size = config.visual.imageSize;
-      const key = { seed: run.seed, stage: spec.name, step: t };
-      const image = await imageBatch(data.train, chosen, size, options.augment, key);
-      if (!options.mixup) return { image, labels: tf.tensor1d(labels, 'int32') };
-      const mix = { classes, smoothing: options.smoothing, seed: run.seed, step: t };
-      return mixBatch(image, labels, { ...mix, stream: streamOf(spec.name, 'mixup') });
-    },
-  });
-  prior?.dispose();
-  return finish(optimiser, final, frozen);
+  } finally {
+    prior?.dispose();
+  }
 }

@@ -7,7 +7,7 @@ import { l2Normalize } from '../ops/normalize.js';
 import { random } from '../random.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { weightedSampler } from '../training/sampler.js';
-import { createOptimiser, finish, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
+import { createOptimiser } from './optimise.js';
 import type { ClipOptions, StageRun } from './options.js';
 import { imageBatch, runStage, streamOf } from './run.js';
 import { idBatch } from './textBank.js';
@@ -26,15 +26,20 @@ export async function trainClip(
   probe?: (params: TensorMap) => Promise<Record<string, number>>,
 ): Promise<TensorMap> {
   const model = create(config, { seed: run.seed });
-  const { optimiser, state } = createOptimiser(model.params, { ...options });
+  const training = createOptimiser(model.params, options);
   model.dispose();
   const { contextLength } = config.text;
   const captions = flatCaptions(data.captions, options.captionTokens ?? contextLength);
   const tokens = tokenIds(captions.texts, { contextLength });
   const draw = weightedSampler({ weights: data.weights, seed: run.seed, stream: 'clip' });
 
-  const step = (now: StepState, inputs: StepInputs) =>
-    optimise(optimiser, now, inputs, {}, (params) => {
+  return runStage({
+    name: 'clip',
+    run,
+    options,
+    configuration: { config },
+    training,
+    loss: (inputs) => (params) => {
       const image = encodeImage(config, params, inputs.image as tf.Tensor4D, {
         training: options.batchNorm === 'train',
       });
@@ -50,30 +55,11 @@ export async function trainClip(
         outputs: { logitScale: params.logit_scale! },
         batchStats: image.batchStats,
       };
-    });
-
-  const evaluate =
-    probe &&
-    (async (now: StepState) => {
-      const params = modelOf(optimiser, now);
-      const measured = await probe(params);
-      tf.dispose(params);
-      return measured;
-    });
-
-  const final = await runStage({
-    name: 'clip',
-    run,
-    options,
-    configuration: { config },
-    layout: optimiser.layout,
-    state,
-    step,
-    evaluate,
-    inputs: async (t) => {
-      const chosen = draw(t, options.batch);
-      const key = { seed: run.seed, stage: 'clip', step: t };
-      const pick = random(run.seed, streamOf('clip', 'text'), t);
+    },
+    evaluate: probe,
+    inputs: async (key) => {
+      const chosen = draw(key.step, options.batch);
+      const pick = random(key.seed, streamOf(key, 'text'), key.step);
       const rows = Array.from(chosen, (i) => {
         const from = captions.offsets[i]!;
         return captions.rows[from + pick.int(captions.offsets[i + 1]! - from)]!;
@@ -88,7 +74,6 @@ export async function trainClip(
       };
     },
   });
-  return finish(optimiser, final);
 }
 
 /**

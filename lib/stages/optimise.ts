@@ -54,11 +54,17 @@ export interface LossParts {
   batchStats?: TensorMap;
 }
 
+/** A model made ready for training. */
+export interface Training {
+  optimiser: Optimiser;
+  /** The first state. */
+  state: StepState;
+  /** Parameters that are left as they are: the model's own tensors. */
+  frozen: TensorMap;
+}
+
 /** Splits a model into trained (packed), buffers, and the rest, and makes the first state. The model is not consumed. */
-export function createOptimiser(
-  model: TensorMap,
-  options: OptimiserOptions,
-): { optimiser: Optimiser; state: StepState; frozen: TensorMap } {
+export function createOptimiser(model: TensorMap, options: OptimiserOptions): Training {
   const isFrozen = options.frozen ?? (() => false);
   const names = Object.keys(model).filter((name) => !isBuffer(name) && !isFrozen(name));
   const layout = flatLayout(model, names);
@@ -89,11 +95,16 @@ export function modelOf(optimiser: Optimiser, state: StepState, frozen: TensorMa
   return { ...frozen, ...unpack(optimiser.layout, state.params), ...buffers };
 }
 
-/** The trained model; the state and the optimiser's constants are disposed. The caller disposes the model. */
+/** The trained model; its state is disposed. The caller disposes the model. */
 export function finish(optimiser: Optimiser, state: StepState, frozen: TensorMap = {}): TensorMap {
   const model = modelOf(optimiser, state, frozen);
-  tf.dispose([state, optimiser.decayMask, optimiser.lrMultiplier ?? []]);
+  tf.dispose(state);
   return model;
+}
+
+/** Frees an optimiser's constants. */
+export function disposeOptimiser(optimiser: Optimiser): void {
+  tf.dispose([optimiser.decayMask, optimiser.lrMultiplier ?? []]);
 }
 
 /**

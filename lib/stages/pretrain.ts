@@ -7,7 +7,7 @@ import { random } from '../random.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { topOne } from './accuracy.js';
 import { imageFeatures, sentenceFeatures } from './features.js';
-import { createOptimiser, finish, modelOf, optimise, type StepInputs, type StepState } from './optimise.js';
+import { createOptimiser } from './optimise.js';
 import type { PretrainOptions, StageRun } from './options.js';
 import { imageBatch, runStage, streamOf, trainSampler } from './run.js';
 import type { TextBank } from './textBank.js';
@@ -32,62 +32,52 @@ export async function pretrain(
   run: StageRun,
 ): Promise<TensorMap> {
   const { config } = start;
-  const { optimiser, state } = createOptimiser(start.params, { ...options });
   const distil = teacher && options.distillWeight > 0 ? teacher : undefined;
   const taught = distil && teacherText(distil, bank);
   const draw = trainSampler(data, options, run.seed, 'pretrain');
+  const { val } = data;
 
-  const step = (now: StepState, inputs: StepInputs) => {
-    const images = inputs.image as tf.Tensor4D;
-    const teacherSide = distil && {
-      image: tf.tidy(() => l2Normalize(encodeImage(distil.config, distil.params, images).features)),
-      text: inputs.teacherText as tf.Tensor2D,
-      logitScale: distil.params.logit_scale as tf.Scalar,
-    };
-    return optimise(optimiser, now, inputs, {}, (params) => {
-      const image = encodeImage(config, params, images, { training: options.batchNorm === 'train' });
-      const { loss, contrastive, distillation } = classwiseContrastive({
-        image: l2Normalize(image.features),
-        text: l2Normalize(encodeText(config, params, inputs.ids as tf.Tensor2D)),
-        labels: inputs.labels as tf.Tensor1D,
-        logitScale: params.logit_scale as tf.Scalar,
-        smoothing: options.smoothing,
-        teacher: teacherSide,
-        distillWeight: teacherSide ? options.distillWeight : 0,
-      });
-      return {
-        loss,
-        outputs: { contrastive, distillation, logitScale: params.logit_scale! },
-        batchStats: image.batchStats,
-      };
-    });
-  };
-
-  const val = data.val;
-  const evaluate =
-    val &&
-    (async (now: StepState) => {
-      const model = modelOf(optimiser, now);
-      const image = normalizeRows(await imageFeatures(config, model, val), config.embedDim);
-      const { classMean } = classifyByText(config, model, bank, image);
-      tf.dispose(model);
-      return { valAccuracy: topOne(classMean, val.labels) };
-    });
-
-  const final = await runStage({
+  return runStage({
     name: 'pretrain',
     run,
     options,
     configuration: { config, classes: data.classes.length },
-    layout: optimiser.layout,
-    state,
-    step,
-    evaluate,
-    inputs: async (t) => {
-      const chosen = draw(t, options.batch);
-      const key = { seed: run.seed, stage: 'pretrain', step: t };
+    training: createOptimiser(start.params, options),
+    loss: (inputs) => {
+      const images = inputs.image as tf.Tensor4D;
+      const teacherSide = distil && {
+        image: tf.tidy(() => l2Normalize(encodeImage(distil.config, distil.params, images).features)),
+        text: inputs.teacherText as tf.Tensor2D,
+        logitScale: distil.params.logit_scale as tf.Scalar,
+      };
+      return (params) => {
+        const image = encodeImage(config, params, images, { training: options.batchNorm === 'train' });
+        const { loss, contrastive, distillation } = classwiseContrastive({
+          image: l2Normalize(image.features),
+          text: l2Normalize(encodeText(config, params, inputs.ids as tf.Tensor2D)),
+          labels: inputs.labels as tf.Tensor1D,
+          logitScale: params.logit_scale as tf.Scalar,
+          smoothing: options.smoothing,
+          teacher: teacherSide,
+          distillWeight: teacherSide ? options.distillWeight : 0,
+        });
+        return {
+          loss,
+          outputs: { contrastive, distillation, logitScale: params.logit_scale! },
+          batchStats: image.batchStats,
+        };
+      };
+    },
+    evaluate:
+      val &&
+      (async (model) => {
+        const image = normalizeRows(await imageFeatures(config, model, val), config.embedDim);
+        return { valAccuracy: topOne(classifyByText(config, model, bank, image).classMean, val.labels) };
+      }),
+    inputs: async (key) => {
+      const chosen = draw(key.step, options.batch);
       const labels = Int32Array.from(chosen, (i) => data.train.labels[i]!);
-      const pick = random(run.seed, streamOf('pretrain', 'text'), t);
+      const pick = random(key.seed, streamOf(key, 'text'), key.step);
       const rows = Array.from(labels, (y) => bank.offsets[y]! + pick.int(bank.offsets[y + 1]! - bank.offsets[y]!));
       return {
         image: await imageBatch(data.train, chosen, config.visual.imageSize, options.augment, key),
@@ -97,7 +87,6 @@ export async function pretrain(
       };
     },
   });
-  return finish(optimiser, final);
 }
 
 function teacherText(teacher: Model, bank: TextBank): { values: Float32Array; dim: number } {

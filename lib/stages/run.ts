@@ -1,11 +1,19 @@
 import type { ImageSource, LongTailData } from '../data/types.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { type AugmentOptions, augment } from '../training/augment.js';
-import type { FlatLayout } from '../training/flat.js';
 import { train } from '../training/loop.js';
 import { balancedWeights, type Sampler, sqrtWeights, uniformWeights, weightedSampler } from '../training/sampler.js';
 import { cosine } from '../training/schedule.js';
-import type { StepInputs, StepState } from './optimise.js';
+import {
+  disposeOptimiser,
+  finish,
+  type LossParts,
+  modelOf,
+  optimise,
+  type StepInputs,
+  type StepState,
+  type Training,
+} from './optimise.js';
 import type { SamplerKind, StageRun, TrainOptions } from './options.js';
 
 /** The training sampler of a stage: (step, batch) → picture indices, a pure function of the seed and the step. */
@@ -20,40 +28,55 @@ export function trainSampler(data: LongTailData, options: TrainOptions, seed: nu
 }
 
 /**
- * Name of a stage's random numbers of one kind. Every stage has its own: the baseline must not see, step by step, the
- * very views that stage 2 sees.
+ * What keys the random draws of an update (0-based). The stage is part of it: the baseline must not see, update by
+ * update, the very views that stage 2 sees.
  */
-export const streamOf = (stage: string, kind: 'view' | 'text' | 'mixup'): string => `${stage}/${kind}`;
+export interface StepKey {
+  seed: number;
+  stage: string;
+  step: number;
+}
 
-/** A training batch of augmented, normalised pictures [n, size, size, 3]; the draws are keyed by (seed, stage, step). */
+/** Name of a stage's random numbers of one kind. */
+export const streamOf = ({ stage }: StepKey, kind: 'view' | 'text' | 'mixup'): string => `${stage}/${kind}`;
+
+/** A training batch of augmented, normalised pictures [n, size, size, 3]; the draws are a function of `key`. */
 export async function imageBatch(
   images: ImageSource,
   indices: ArrayLike<number>,
   size: number,
   options: AugmentOptions,
-  { seed, stage, step }: { seed: number; stage: string; step: number },
+  key: StepKey,
 ): Promise<tf.Tensor4D> {
   const pixels = await images.read(indices);
-  const views = augment(pixels, images.size, size, options, seed, step, streamOf(stage, 'view'));
+  const views = augment(pixels, images.size, size, options, key.seed, key.step, streamOf(key, 'view'));
   return tf.tensor4d(views, [indices.length, size, size, 3]);
 }
 
-/** Runs a stage's steps under its schedule with checkpoints, metrics and exact resume; gives the last state. */
+/**
+ * Runs a stage's steps under its schedule with checkpoints, metrics and exact resume.
+ * @returns the trained model's tensors, frozen ones included; the caller disposes them
+ */
 export async function runStage(spec: {
   name: string;
   run: StageRun;
   options: TrainOptions;
   /** What must agree, besides the options and the seed, for a checkpoint to be resumed. */
   configuration: Record<string, unknown>;
-  state: StepState;
-  step: (state: StepState, inputs: StepInputs) => { state: StepState; outputs: Record<string, tf.Tensor> };
-  layout: FlatLayout;
-  /** Measured now and then and at the end; goes into metrics.jsonl. */
-  evaluate?: (state: StepState, step: number) => Promise<Record<string, number>>;
-  /** What step t (0-based) is given besides the learning rate and the update count. */
-  inputs: (t: number) => Promise<TensorMap>;
-}): Promise<StepState> {
-  const { name, run, options } = spec;
+  /** What is trained and what is not, as `createOptimiser` splits a model; taken over and disposed. */
+  training: Training;
+  /**
+   * The loss of one update. What it computes from the inputs before it is given the parameters lies outside the
+   * gradient: a frozen teacher's work, say.
+   */
+  loss: (inputs: StepInputs) => (params: TensorMap) => LossParts;
+  /** Measures the model so far, now and then and at the end; goes into metrics.jsonl. */
+  evaluate?: (model: TensorMap) => Promise<Record<string, number>>;
+  /** What an update is given besides the learning rate and its count. */
+  inputs: (key: StepKey) => Promise<TensorMap>;
+}): Promise<TensorMap> {
+  const { name, run, options, evaluate } = spec;
+  const { optimiser, state, frozen } = spec.training;
   // How often a run is saved and measured changes nothing in it: a resumed run may do so differently.
   const { checkpointEvery, evaluateEvery, ...guarded } = options;
   const rate = cosine({
@@ -62,23 +85,37 @@ export async function runStage(spec: {
     warmup: options.warmupSteps,
     min: options.minLearningRate,
   });
-  return train<StepState, StepInputs>({
-    runDir: run.dir,
-    name,
-    steps: options.steps,
-    configuration: { ...spec.configuration, options: guarded, seed: run.seed, identity: run.identity },
-    state: spec.state,
-    step: spec.step,
-    learningRate: rate,
-    inputs: async (t) => ({
-      ...(await spec.inputs(t)),
-      learningRate: tf.scalar(rate(t)),
-      update: tf.scalar(t + 1),
-    }),
-    layout: spec.layout,
-    evaluate: spec.evaluate && evaluateEvery ? { every: evaluateEvery, run: spec.evaluate } : undefined,
-    checkpointEvery,
-    resume: run.resume,
-    onProgress: (p) => run.onProgress?.(p),
-  });
+  const step = (now: StepState, inputs: StepInputs) => optimise(optimiser, now, inputs, frozen, spec.loss(inputs));
+  const measure = async (now: StepState): Promise<Record<string, number>> => {
+    const model = modelOf(optimiser, now);
+    try {
+      return await evaluate!({ ...frozen, ...model });
+    } finally {
+      tf.dispose(model);
+    }
+  };
+  try {
+    const last = await train<StepState, StepInputs>({
+      runDir: run.dir,
+      name,
+      steps: options.steps,
+      configuration: { ...spec.configuration, options: guarded, seed: run.seed, identity: run.identity },
+      state,
+      step,
+      learningRate: rate,
+      inputs: async (t) => ({
+        ...(await spec.inputs({ seed: run.seed, stage: name, step: t })),
+        learningRate: tf.scalar(rate(t)),
+        update: tf.scalar(t + 1),
+      }),
+      layout: optimiser.layout,
+      evaluate: evaluate && evaluateEvery ? { every: evaluateEvery, run: measure } : undefined,
+      checkpointEvery,
+      resume: run.resume,
+      onProgress: (p) => run.onProgress?.(p),
+    });
+    return finish(optimiser, last, frozen);
+  } finally {
+    disposeOptimiser(optimiser);
+  }
 }
