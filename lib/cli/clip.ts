@@ -9,9 +9,8 @@ import { TEACHER_OPTIONS, TEACHER_VOCABULARY, teacherConfig } from '../presets/i
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { topOne } from '../stages/accuracy.js';
 import { trainClip } from '../stages/clip.js';
-import { imageFeatures } from '../stages/features.js';
 import { TextBank } from '../stages/textBank.js';
-import { classifyByText, normalizeRows } from '../stages/zeroShot.js';
+import { zeroShot } from '../stages/zeroShot.js';
 import { begin, integer, openData, positive, print, type RunOptions, runOptions, stageRun } from './common.js';
 import { refuseOccupied } from './runFolder.js';
 import { lazyBar, say } from './terminal.js';
@@ -27,10 +26,7 @@ interface ClipCommand extends RunOptions {
 function zeroShotProbe(config: ClipConfig, data: LongTailData): (params: TensorMap) => Promise<Record<string, number>> {
   const bank = new TextBank(data.sentences, config.text.contextLength);
   const val = data.val!;
-  return async (params) => {
-    const image = normalizeRows(await imageFeatures(config, params, val), config.embedDim);
-    return { zeroShot: topOne(classifyByText(config, params, bank, image).classMean, val.labels) };
-  };
+  return async (params) => ({ zeroShot: topOne(await zeroShot({ config, params }, bank, val), val.labels) });
 }
 
 async function clip(options: ClipCommand): Promise<void> {
@@ -64,11 +60,11 @@ async function clip(options: ClipCommand): Promise<void> {
   } finally {
     run.end();
   }
-  const { zeroShot } = await probe(params);
-  await saveClip(out, config, params, { dtype: 'F16', metadata: { zeroShot: zeroShot!.toFixed(2) } });
+  const accuracy = (await probe(params)).zeroShot!;
+  await saveClip(out, config, params, { dtype: 'F16', metadata: { zeroShot: accuracy.toFixed(2) } });
   tf.dispose(params);
-  say(`${out}: zero-shot ${zeroShot!.toFixed(1)} %`);
-  if (options.json) print({ out, zeroShot });
+  say(`${out}: zero-shot ${accuracy.toFixed(1)} %`);
+  if (options.json) print({ out, zeroShot: accuracy });
 }
 
 /** Adds `vl-ltr clip`. */

@@ -20,7 +20,7 @@ import type {
 import { pretrain } from './pretrain.js';
 import { baselinePredictions, chooseAlpha, lgrProbabilities, mixBranches } from './recognise.js';
 import { TextBank } from './textBank.js';
-import { classifyByText, normalizeRows } from './zeroShot.js';
+import { zeroShot } from './zeroShot.js';
 
 type Model = Pick<LoadedClip, 'config' | 'params'>;
 
@@ -92,9 +92,7 @@ class Comparison {
 
   /** Zero-shot accuracy of a CLIP: the class means of its texts. */
   async addTextRow(name: string, model: Model): Promise<void> {
-    const { data } = this.context;
-    const x = normalizeRows(await imageFeatures(model.config, model.params, data.test!), model.config.embedDim);
-    this.add(name, classifyByText(model.config, model.params, this.bank, x).classMean);
+    this.add(name, await zeroShot(model, this.bank, this.context.data.test!));
   }
 
   async addBaseline(name: string, options: BaselineOptions): Promise<TensorMap> {

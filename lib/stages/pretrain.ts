@@ -6,12 +6,12 @@ import { l2Normalize } from '../ops/normalize.js';
 import { random } from '../random.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { topOne } from './accuracy.js';
-import { imageFeatures, sentenceFeatures } from './features.js';
+import { sentenceFeatures } from './features.js';
 import { createOptimiser } from './optimise.js';
 import type { PretrainOptions, StageRun } from './options.js';
 import { imageBatch, runStage, streamOf, trainSampler } from './run.js';
 import type { TextBank } from './textBank.js';
-import { classifyByText, normalizeRows } from './zeroShot.js';
+import { normalizeRows, zeroShot } from './zeroShot.js';
 
 type Model = Pick<LoadedClip, 'config' | 'params'>;
 
@@ -69,11 +69,7 @@ export async function pretrain(
       };
     },
     evaluate:
-      val &&
-      (async (model) => {
-        const image = normalizeRows(await imageFeatures(config, model, val), config.embedDim);
-        return { valAccuracy: topOne(classifyByText(config, model, bank, image).classMean, val.labels) };
-      }),
+      val && (async (params) => ({ valAccuracy: topOne(await zeroShot({ config, params }, bank, val), val.labels) })),
     inputs: async (key) => {
       const chosen = draw(key.step, options.batch);
       const labels = Int32Array.from(chosen, (i) => data.train.labels[i]!);

@@ -1,7 +1,8 @@
 import type { ClipConfig } from '../clip/config.js';
+import type { ImageSource } from '../data/types.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { argMaxRows } from './accuracy.js';
-import { sentenceFeatures } from './features.js';
+import { imageFeatures, sentenceFeatures } from './features.js';
 import type { TextBank } from './textBank.js';
 
 /** Rows [N, D] divided by their norm (clamped at 1e-12), in place. */
@@ -53,6 +54,24 @@ function eachRow(
   }
 }
 
+/** Nearest class mean of unit image features [N, D]. */
+const nearestMean = (image: Float32Array, sentences: Float32Array, bank: TextBank, dim: number): Int32Array =>
+  argMaxRows(similarity(image, classMeans(sentences, bank, dim), dim), bank.classes);
+
+/**
+ * CLIP's zero-shot classification: the class whose text mean is nearest to each picture, [images.length]. One product
+ * of pictures and classes; `classifyByText` compares with every sentence, too.
+ */
+export async function zeroShot(
+  { config, params }: { config: ClipConfig; params: TensorMap },
+  bank: TextBank,
+  images: ImageSource,
+): Promise<Int32Array> {
+  const dim = config.embedDim;
+  const image = normalizeRows(await imageFeatures(config, params, images), dim);
+  return nearestMean(image, normalizeRows(sentenceFeatures(config, params, bank), dim), bank, dim);
+}
+
 /** Predictions of stage 1's own evaluations (METHOD.md, stage 1): class of each picture. */
 export interface Stage1Predictions {
   /** Nearest class mean of the texts ("ensemble", CLIP's zero-shot). */
@@ -75,7 +94,7 @@ export function classifyByText(
 ): Stage1Predictions {
   const dim = config.embedDim;
   const sentences = normalizeRows(sentenceFeatures(config, params, bank), dim);
-  const classMean = argMaxRows(similarity(image, classMeans(sentences, bank, dim), dim), bank.classes);
+  const classMean = nearestMean(image, sentences, bank, dim);
   const n = image.length / dim;
   const nearestSentence = new Int32Array(n);
   const fiveNearest = new Int32Array(n);

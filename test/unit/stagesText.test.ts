@@ -2,9 +2,9 @@ import { expect, it } from 'vitest';
 import { encodeText } from '../../lib/clip/model.js';
 import { tokenize } from '../../lib/clip/tokenizer.js';
 import { tf } from '../../lib/runtime/tf.js';
-import { sentenceFeatures } from '../../lib/stages/features.js';
+import { imageFeatures, sentenceFeatures } from '../../lib/stages/features.js';
 import { TextBank } from '../../lib/stages/textBank.js';
-import { classifyByText, classMeans, normalizeRows, textToImageAccuracy } from '../../lib/stages/zeroShot.js';
+import { classifyByText, classMeans, normalizeRows, textToImageAccuracy, zeroShot } from '../../lib/stages/zeroShot.js';
 import { onEveryBackend } from '../support/backends.js';
 import { colourData, tinyClip } from '../support/tinyClip.js';
 
@@ -20,6 +20,21 @@ it('a bank knows its rows', () => {
 });
 
 onEveryBackend(() => {
+  it('zero-shot is the class mean of the full classification', async () => {
+    const data = colourData();
+    // Random weights that put pictures into more than one class.
+    const model = tinyClip(data, { kind: 'vit', layers: 1, width: 16, heads: 2, patchSize: 8 }, 4);
+    const bank = new TextBank(data.sentences, 16);
+    const { config, params } = model;
+    const before = tf.memory().numTensors;
+    const image = normalizeRows(await imageFeatures(config, params, data.train), config.embedDim);
+    const { classMean } = classifyByText(config, params, bank, image);
+    expect([...(await zeroShot(model, bank, data.train))]).toEqual([...classMean]);
+    expect(new Set(classMean).size).toBeGreaterThan(1);
+    expect(tf.memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
   it('cutting a batch to its longest sentence changes no feature', () => {
     const data = colourData();
     data.sentences[0] = ['coal', 'coal, a black or dark brown rock that burns for a long time and gives heat'];
