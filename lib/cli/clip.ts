@@ -1,18 +1,20 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { saveClip } from '../clip/checkpoint.js';
 import type { ClipConfig } from '../clip/config.js';
 import { compactVocabulary } from '../clip/vocabulary.js';
 import { openWebPairs } from '../data/iconLt/index.js';
 import type { LongTailData } from '../data/types.js';
+import { writeJson } from '../files/atomic.js';
 import { TEACHER_OPTIONS, TEACHER_VOCABULARY, teacherConfig } from '../presets/iconLt.js';
+import { ready } from '../runtime/ready.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { topOne } from '../stages/accuracy.js';
 import { trainClip } from '../stages/clip.js';
 import { TextBank } from '../stages/textBank.js';
 import { zeroShot } from '../stages/zeroShot.js';
-import { begin, integer, openData, positive, print, type RunOptions, runOptions, stageRun } from './common.js';
-import { refuseOccupied } from './runFolder.js';
+import { integer, openData, positive, print, type RunOptions, runOptions, stageRun } from './common.js';
+import { beginRun, refuseOccupied } from './runFolder.js';
 import { lazyBar, say } from './terminal.js';
 
 interface ClipCommand extends RunOptions {
@@ -37,10 +39,12 @@ async function clip(options: ClipCommand): Promise<void> {
     learningRate: options.lr,
     warmupSteps: Math.min(TEACHER_OPTIONS.warmupSteps, Math.floor(options.steps / 10)),
   };
-  const out = options.out ?? join(options.run, 'model.safetensors');
-  if (!options.dryRun) await refuseOccupied(options, 'clip');
-  const runtime = await begin(options, 'clip', { config: teacherConfig([]), options: training, out });
-  if (!runtime) return;
+  const out = resolve(options.out ?? join(options.run, 'model.safetensors'));
+  const configuration = { config: teacherConfig([]), options: training, out };
+  if (options.dryRun) return print({ command: 'clip', run: options.run, seed: options.seed, ...configuration });
+  await refuseOccupied(options, 'clip');
+  await ready();
+  await beginRun(options, 'clip', configuration);
   const drawing = lazyBar();
   const pairs = await openWebPairs({ onProgress: drawing.onProgress });
   drawing.end();
@@ -64,7 +68,9 @@ async function clip(options: ClipCommand): Promise<void> {
   await saveClip(out, config, params, { dtype: 'F16', metadata: { zeroShot: accuracy.toFixed(2) } });
   tf.dispose(params);
   say(`${out}: zero-shot ${accuracy.toFixed(1)} %`);
-  if (options.json) print({ out, zeroShot: accuracy });
+  const summary = { stage: 'clip', out, zeroShot: accuracy };
+  await writeJson(join(options.run, 'summary.json'), summary);
+  if (options.json) print(summary);
 }
 
 /** Adds `vl-ltr clip`. */

@@ -1,10 +1,8 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { openFolder } from '../data/folder.js';
 import { openIconLt } from '../data/iconLt/index.js';
 import type { LongTailData } from '../data/types.js';
-import { writeJson } from '../files/atomic.js';
-import { type Runtime, ready } from '../runtime/ready.js';
 import type { StageRun } from '../stages/options.js';
 import { Bar, lazyBar } from './terminal.js';
 
@@ -107,26 +105,6 @@ export class Bars {
     this.bar = undefined;
     this.name = '';
   };
-}
-
-/** Starts the runtime and records the whole configuration, defaults included, in the run folder. */
-export async function begin(options: RunOptions, command: string, configuration: object): Promise<Runtime | undefined> {
-  if (options.dryRun) {
-    print({ command, seed: options.seed, run: options.run, ...configuration });
-    return undefined;
-  }
-  const runtime = await ready();
-  const { backend, kernels, device, tensorflow } = runtime;
-  await writeJson(join(options.run, 'config.json'), {
-    command,
-    seed: options.seed,
-    backend,
-    kernels,
-    device,
-    tensorflow,
-    ...configuration,
-  });
-  return runtime;
 }
 
 /** Data for programs: stdout. */

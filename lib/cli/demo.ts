@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type LoadedClip, loadClip } from '../clip/checkpoint.js';
 import { VlltrError } from '../errors.js';
@@ -8,23 +8,20 @@ import { ICON_RECIPE } from '../presets/iconLt.js';
 import { scaleRecipe } from '../presets/scale.js';
 import { shippedTeacher } from '../presets/teacher.js';
 import { shortHash } from '../runtime/paths.js';
+import { ready } from '../runtime/ready.js';
 import { tf } from '../runtime/tf.js';
 import { type ComparisonRow, compare, disposeOutcome, type SeedOutcome } from '../stages/comparison.js';
-import { Bars, begin, integer, openData, positive, print } from './common.js';
+import { Bars, dataName, integer, natural, openData, positive, print, type RunOptions } from './common.js';
 import { writeDemoReport } from './demoReport.js';
 import { meanRows, type Summary } from './demoSummary.js';
 import { dataDigest } from './models.js';
+import { beginRun, refuseOccupied } from './runFolder.js';
 import { bold, clock, say, table } from './terminal.js';
 
-interface DemoCommand {
-  run: string;
+interface DemoCommand extends RunOptions {
   data: string;
   seeds: number;
-  seed: number;
   full?: boolean;
-  resume?: boolean;
-  dryRun?: boolean;
-  json?: boolean;
   effort: number;
   teacher?: string;
 }
@@ -34,9 +31,10 @@ async function demo(options: DemoCommand): Promise<void> {
   const recipe = scaleRecipe(ICON_RECIPE, options.effort);
   const file = options.teacher ?? shippedTeacher();
   const { seeds, seed, full = false } = options;
-  const configuration = { data: options.data, teacher: file, seeds, full, recipe };
-  const runtime = await begin(options, 'demo', configuration);
-  if (!runtime) return;
+  const configuration = { data: dataName(options.data), teacher: resolve(file), seeds, full, recipe };
+  if (options.dryRun) return print({ command: 'demo', run: options.run, seed, ...configuration });
+  await refuseOccupied(options, 'demo', true);
+  const runtime = await ready();
   if (!existsSync(file))
     throw new VlltrError(
       'ERR_DATA',
@@ -50,6 +48,7 @@ async function demo(options: DemoCommand): Promise<void> {
       `${data.name} has no ${data.val ? 'test' : 'val'} split; the comparison needs both`,
     );
   const identity = shortHash([dataDigest(data), readFileSync(file)]);
+  await beginRun(options, 'demo', { ...configuration, identity });
   const prepared = (Date.now() - started) / 1000;
   say(
     `${data.name}: ${data.classes.length} classes, ${data.train.length} training pictures, ${data.test.length} for test`,
@@ -123,12 +122,13 @@ export function register(program: Command): void {
     .description('the main job on Icon-LT: baseline, both stages, one table')
     .option('--run <dir>', 'folder of the run', 'runs/demo')
     .option('--data <name>', 'icon-lt, icon-lt-100, icon-lt-1000, or a folder of pictures', 'icon-lt')
-    .option('--seeds <n>', 'how many seeds are averaged', integer, 1)
+    .option('--seeds <n>', 'how many seeds are averaged', natural, 1)
     .option('--seed <n>', 'the first seed', integer, 0)
     .option('--full', 'add balanced softmax and the ablations of the paper (no time limit)')
     .option('--effort <factor>', 'factor on the updates of every training', positive, 1)
     .option('--teacher <file>', 'another teacher made by vl-ltr clip')
     .option('--resume', 'go on from the last good checkpoints in the run folder')
+    .option('--force', 'replace the unfinished demo run that the folder holds')
     .option('--dry-run', 'print the configuration and stop')
     .option('--json', 'print summary.json on stdout instead of the table')
     .addHelpText(
@@ -137,7 +137,10 @@ export function register(program: Command): void {
 Rows: zero-shot (the teacher alone), baseline (vision only: same encoder, same initial weights, as many image views as
 both stages together), stage1, vl-ltr-visual, vl-ltr-text, vl-ltr (both branches, mixed as the validation split says).
 Each row looks at the test split once, at its end. --full: no-clip starts from random weights and so has no teacher to
-distil from; no-cvlp leaves stage 1 out and gets nothing in its place.`,
+distil from; no-cvlp leaves stage 1 out and gets nothing in its place.
+
+Run again, a finished demo starts over; one that was broken off goes on with --resume (the numbers are those of an
+unbroken one) or starts over with --force. In a clone: npm run demo -- --resume.`,
     )
     .action(demo);
 }

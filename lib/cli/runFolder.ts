@@ -18,6 +18,9 @@ const FILES = [
   'report.html',
 ];
 
+/** Folders in which a demo keeps the trainings of each seed. */
+const SEED_FOLDER = /^seed-\d+$/;
+
 interface StoredConfig {
   command?: string;
   [key: string]: unknown;
@@ -26,38 +29,46 @@ interface StoredConfig {
 /** What of config.json says where a run ran rather than what it computes. */
 const WHERE = ['backend', 'kernels', 'device', 'tensorflow', 'node'];
 /** How often a run is saved and measured changes nothing in it. */
-const RHYTHM = ['options.checkpointEvery', 'options.evaluateEvery'];
+const RHYTHM = ['checkpointEvery', 'evaluateEvery'];
 
 async function storedConfig(dir: string): Promise<StoredConfig | undefined> {
   const path = join(dir, 'config.json');
   return existsSync(path) ? await readJson<StoredConfig>(path) : undefined;
 }
 
+const seedFolders = async (dir: string): Promise<string[]> =>
+  (await readdir(dir).catch(() => [] as string[])).filter((name) => SEED_FOLDER.test(name));
+
 /**
  * Refuses a run folder that holds something the command would destroy: another command's run always, its own without
  * --resume or --force. Nothing is written yet.
+ * @param startsOver its own finished run is replaced without --force
  * @throws VlltrError ERR_CHECKPOINT
  */
-export async function refuseOccupied(options: RunOptions, command: string): Promise<void> {
+export async function refuseOccupied(options: RunOptions, command: string, startsOver = false): Promise<void> {
   const { run, resume, force } = options;
   check(!(resume && force), 'ERR_USAGE', () => '--resume and --force exclude each other');
   const config = await storedConfig(run);
   const finished = existsSync(join(run, 'summary.json')) || existsSync(join(run, 'model.safetensors'));
   const checkpoints = await readdir(checkpointFolder(run)).catch(() => [] as string[]);
-  if (!finished && checkpoints.length === 0) {
+  if (!finished && checkpoints.length === 0 && (await seedFolders(run)).length === 0) {
     if (resume) say(`${run} has nothing to resume; starting at step 0`);
     return;
   }
-  const state = finished ? 'finished' : 'unfinished';
+  const state = finished ? 'a finished' : 'an unfinished';
   const holder = config?.command ?? 'foreign';
   check(
     holder === command,
     'ERR_CHECKPOINT',
-    () => `${run} holds a ${state} ${holder} run; give ${command} a folder of its own with --run`,
+    () => `${run} holds ${state} ${holder} run; give ${command} a folder of its own with --run`,
   );
+  if (finished && startsOver && !resume && !force) {
+    say(`${run} holds a finished ${command} run: starting over`);
+    return;
+  }
   check(resume || force, 'ERR_CHECKPOINT', () => {
     const choice = finished ? 'choose another --run' : 'add --resume to go on';
-    return `${run} holds a ${state} ${command} run; ${choice}, or --force to replace it`;
+    return `${run} holds ${state} ${command} run; ${choice}, or --force to replace it`;
   });
 }
 
@@ -78,6 +89,7 @@ export async function beginRun(options: RunOptions, command: string, configurati
     return;
   }
   for (const file of FILES) await rm(join(run, file), { force: true });
+  for (const folder of await seedFolders(run)) await rm(join(run, folder), { recursive: true });
   const { backend, kernels, device, tensorflow } = runtime();
   await writeJson(join(run, 'config.json'), { ...wanted, backend, kernels, device, tensorflow, node: process.version });
 }
@@ -86,7 +98,7 @@ export async function beginRun(options: RunOptions, command: string, configurati
 function differences(then: unknown, now: unknown): string[] {
   const [a, b] = [flatten(then), flatten(now)];
   return [...new Set([...a.keys(), ...b.keys()])]
-    .filter((key) => a.get(key) !== b.get(key) && ![...WHERE, ...RHYTHM].includes(key))
+    .filter((key) => a.get(key) !== b.get(key) && !WHERE.includes(key) && !RHYTHM.includes(key.split('.').at(-1)!))
     .map((key) => `${key}: ${a.get(key) ?? 'absent'} → ${b.get(key) ?? 'absent'}`);
 }
 

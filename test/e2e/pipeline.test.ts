@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -99,6 +99,32 @@ describe('both stages on a tiny Icon-LT', () => {
     for (const row of summary.results) expect(row.all, row.name).toBeGreaterThan(2 * CHANCE);
     expect(readFileSync(at('demo/report.html'), 'utf8')).toContain('VL-LTR on icon-lt-12');
   });
+
+  it('demo keeps what was broken off, and starts a finished one over', async () => {
+    const args = ['demo', '--data', 'icon-lt-12', '--run', at('demo'), '--effort'];
+    const { results } = JSON.parse(readFileSync(at('demo/summary.json'), 'utf8'));
+    const other = await cli([...args, '0.03', '--resume']);
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(/begun with another configuration \(.*recipe\.pretrain\.steps: 4 → 6/);
+
+    rmSync(at('demo/summary.json'));
+    const anew = await cli([...args, '0.02']);
+    expect(anew.code).toBe(1);
+    expect(anew.stderr).toContain('holds an unfinished demo run; add --resume to go on, or --force to replace it');
+    expect(existsSync(at('demo/report.html'))).toBe(true);
+    const resumed = await cli([...args, '0.02', '--resume', '--json']);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(JSON.parse(resumed.stdout).results).toEqual(results);
+    // Every training was there already.
+    expect(resumed.stderr).not.toContain('loss');
+
+    mkdirSync(at('demo/seed-7'));
+    const again = await cli([...args, '0.02', '--json']);
+    expect(again.code, again.stderr).toBe(0);
+    expect(again.stderr).toContain('finished demo run: starting over');
+    expect(JSON.parse(again.stdout).results).toEqual(results);
+    expect(existsSync(at('demo/seed-7'))).toBe(false);
+  });
 });
 
 describe('the command line refuses', () => {
@@ -111,6 +137,8 @@ describe('the command line refuses', () => {
     ['a finished run', ['pretrain', 'icon-lt-12', '--steps', '9', '--run', at('stage1')], 1, /--force/],
     ['data of other classes', ['evaluate', 'icon-lt-100', '--run', at('stage2')], 1, /class/],
     ['a finished teacher', ['clip', '--run', at('stage1')], 1, /clip/],
+    ['a demo in the folder of another run', ['demo', '--run', at('stage1')], 1, /finished pretrain run; give demo/],
+    ['no seed at all', ['demo', '--seeds', '0'], 2, /seeds/],
     ['a number out of range', ['pretrain', 'icon-lt-12', '--smoothing', '3'], 2, /smoothing/],
   ];
   for (const [what, args, code, message] of refusals)
