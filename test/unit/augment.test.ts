@@ -1,15 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tf } from '../../lib/runtime/tf.js';
-import {
-  type AugmentOptions,
-  augment as augmented,
-  CLIP_MEAN,
-  CLIP_STD,
-  evalView,
-  randomCrop,
-} from '../../lib/training/augment.js';
+import { type AugmentOptions, augment as augmented } from '../../lib/training/augment.js';
+import { evalView } from '../../lib/training/cleanView.js';
+import { randomCrop } from '../../lib/training/imagenetView.js';
 import { drawMix, mixBatch, mixTargets } from '../../lib/training/mixup.js';
+import { CLIP_MEAN, CLIP_STD } from '../../lib/training/normalise.js';
 import { applyOperation, OPERATIONS } from '../../lib/training/randAugment.js';
 import { random } from '../../lib/training/random.js';
 import { type Box, resampleBicubic } from '../../lib/training/resample.js';
