@@ -1,33 +1,5 @@
 import type { Command } from 'commander';
-import { type Diagnosis, diagnose } from '../runtime/doctor.js';
-
-/** The lines of `vl-ltr doctor`: a name and a value each, then what is missing. */
-export function format(found: Diagnosis): string {
-  const rows: [string, string][] = [
-    ['vl-ltr', found.package],
-    ['node', `${found.node} on ${found.platform}, ${found.libc}`],
-    ['processor', `${found.processor.model}, ${found.processor.cores} cores`],
-    ['features', found.processor.features.join(' ') || 'none known'],
-    ['memory', `${found.memory} GiB`],
-    ['gpu', describeGpu(found)],
-    ['backend', found.error ? `none: ${found.error}` : `${found.backend} on ${found.device}`],
-    ['kernels', found.kernels ?? 'none'],
-    ['tensorflow', found.tensorflow ? `${found.tensorflow} in ${found.tensorflowFolder}` : 'not in use'],
-    ['cache', found.cache],
-  ];
-  for (const reason of found.reasons) rows.push(['why', reason]);
-  for (const [name, value] of Object.entries(found.environment)) rows.push([name, value]);
-  const width = Math.max(...rows.map(([name]) => name.length));
-  const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
-  if (found.lacks.length === 0) lines.push('', 'Nothing is missing.');
-  for (const { what, remedy } of found.lacks) lines.push('', `${what}.`, `  ${remedy}`);
-  return lines.join('\n');
-}
-
-function describeGpu({ gpu }: Diagnosis): string {
-  if (gpu.names.length) return `${gpu.names.join(', ')} (driver ${gpu.version})`;
-  return gpu.driver ? `driver ${gpu.version ?? 'of unknown version'}, no device listed` : 'none';
-}
+import { lazily } from './options.js';
 
 /** Adds `vl-ltr doctor`. */
 export function register(program: Command): void {
@@ -36,9 +8,5 @@ export function register(program: Command): void {
     .description('what runs here and why, and the remedy for each lack')
     .option('--json', 'print it as JSON')
     .addHelpText('after', '\nExits 1 if a forced choice (VLLTR_BACKEND, VLLTR_KERNELS, VLLTR_DEVICE) cannot be had.')
-    .action(async (options: { json?: boolean }) => {
-      const found = await diagnose();
-      process.stdout.write(`${options.json ? JSON.stringify(found, null, 2) : format(found)}\n`);
-      if (!found.ok) process.exitCode = 1;
-    });
+    .action(lazily(() => import('./actions/doctor.js')));
 }

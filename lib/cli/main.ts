@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { VlltrError } from '../errors.js';
-import { Interrupted } from '../training/loop.js';
 import { register as anchors } from './anchors.js';
 import { register as checkCommand } from './check.js';
 import { register as clip } from './clip.js';
@@ -50,7 +49,8 @@ const INTERRUPTED = 130;
 /** Commander's own complaints are usage errors (2), help and version are none (0), everything else failed (1). */
 function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof Interrupted) {
+  // By name: the class comes with the training loop, and that with TensorFlow.js.
+  if (error instanceof Error && error.name === 'Interrupted') {
     say(`${yellow('stopped')} ${error.message} (--resume)`);
     return INTERRUPTED;
   }

@@ -1,146 +1,6 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { saveClip } from '../clip/checkpoint.js';
-import type { LongTailData } from '../data/types.js';
-import { check } from '../errors.js';
-import { writeJson } from '../files/atomic.js';
-import { ready } from '../runtime/ready.js';
-import { type TensorMap, tf } from '../runtime/tf.js';
-import { classCounts } from '../stages/accuracy.js';
-import { fileDigest } from '../stages/anchorFile.js';
-import { evaluateByText, type Stage1Evaluation } from '../stages/evaluation.js';
-import type { PretrainOptions } from '../stages/options.js';
-import { pretrain } from '../stages/pretrain.js';
-import { TextBank } from '../stages/textBank.js';
-import { dataName, openData, print, type RunOptions, runOptions, share, stageRun } from './common.js';
-import { dataDigest, openClip } from './models.js';
-import { beginRun, refuseOccupied } from './runFolder.js';
-import { writeRunReport } from './runReport.js';
-import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
-import { say } from './terminal.js';
-import { recipeFor, type TrainFlags, trainFlags, withFlags } from './trainFlags.js';
-import { trainingSeconds } from './trainingSeconds.js';
-
-interface PretrainCommand extends RunOptions, TrainFlags {
-  from?: string;
-  teacher?: string;
-  beta?: number;
-}
-
-/** Stage 1's own evaluations of a split, of the model it began with and of what it made. */
-export interface Stage1Summary {
-  start: { rows: SummaryRow[]; textToImage: number };
-  stage1: { rows: SummaryRow[]; textToImage: number };
-}
-
-/** summary.json of a stage-1 run. */
-export interface PretrainSummary {
-  stage: 'pretrain';
-  data: string;
-  classes: number;
-  from: string;
-  backend: string;
-  kernels: string;
-  trainingSeconds: number;
-  evaluations: { val?: Stage1Summary; test?: Stage1Summary };
-}
-
-function pretrainOptions(data: string, flags: PretrainCommand): PretrainOptions {
-  const recipe = recipeFor(data).pretrain;
-  return { ...withFlags(recipe, flags), distillWeight: flags.beta ?? recipe.distillWeight };
-}
-
-async function run(dataArgument: string, flags: PretrainCommand): Promise<void> {
-  const options = pretrainOptions(dataArgument, flags);
-  const configuration = {
-    data: dataName(dataArgument),
-    from: flags.from,
-    teacher: flags.teacher ?? flags.from,
-    options,
-  };
-  if (flags.dryRun) return print({ command: 'pretrain', run: flags.run, seed: flags.seed, ...configuration });
-  await refuseOccupied(flags, 'pretrain');
-  const { backend, kernels } = await ready();
-  const start = await openClip(flags.from);
-  const teacher = flags.teacher === undefined ? start : await openClip(flags.teacher);
-  const [from, taught] = [start.config, teacher.config];
-  check(
-    taught.visual.imageSize === from.visual.imageSize && taught.text.contextLength >= from.text.contextLength,
-    'ERR_CHECKPOINT',
-    () =>
-      `the teacher ${teacher.path} sees ${taught.visual.imageSize} pixels and ${taught.text.contextLength} tokens, ` +
-      `${start.path} ${from.visual.imageSize} and ${from.text.contextLength}; expected as many`,
-  );
-  const data = await openData(dataArgument, from.visual.imageSize);
-  const bank = new TextBank(data.sentences, from.text.contextLength);
-  say(describe(data, bank));
-  await beginRun(flags, 'pretrain', {
-    ...configuration,
-    from: start.path,
-    teacher: teacher.path,
-    models: [await fileDigest(start.path), await fileDigest(teacher.path)],
-    digest: dataDigest(data),
-  });
-
-  const progress = stageRun(flags);
-  let params: TensorMap;
-  try {
-    params = await pretrain(data, bank, start, teacher, options, progress);
-  } finally {
-    progress.end();
-  }
-  // Written before anything else is measured: nothing that comes after can lose it.
-  await saveClip(join(flags.run, 'model.safetensors'), from, params, {
-    metadata: { stage: 'pretrain', data: data.name, classes: JSON.stringify(data.classes) },
-  });
-
-  const grouping = { trainCounts: classCounts(data.train.labels, data.classes.length), bounds: data.shots };
-  const summary: PretrainSummary = {
-    stage: 'pretrain',
-    data: data.name,
-    classes: data.classes.length,
-    from: start.path,
-    backend,
-    kernels,
-    trainingSeconds: await trainingSeconds(flags.run, 'pretrain'),
-    evaluations: {},
-  };
-  const shown: string[] = [];
-  for (const split of ['val', 'test'] as const) {
-    const images = data[split];
-    if (!images) continue;
-    const before = await evaluateByText(start, bank, images, grouping);
-    const after = await evaluateByText({ config: from, params }, bank, images, grouping);
-    summary.evaluations[split] = { start: summarised(before), stage1: summarised(after) };
-    shown.push(`${data.name}, ${split}`, accuracyTables(named(before, after)), textToImage(before, after), '');
-  }
-  await writeJson(join(flags.run, 'summary.json'), summary);
-  tf.dispose([start.params, teacher.params, params]);
-  await writeRunReport(flags.run, { title: `Stage 1 on ${data.name}`, bounds: data.shots });
-  if (flags.json) print(summary);
-  else print(shown.join('\n') || `${data.name} has neither val nor test: stage 1 could not be evaluated`);
-  say(`${join(flags.run, 'model.safetensors')}; next: vl-ltr finetune ${dataArgument} --from ${flags.run} --run DIR`);
-}
-
-const summarised = ({ rows, textToImage: share }: Stage1Evaluation) => ({
-  rows: rows.map(summaryRow),
-  textToImage: Math.round(share * 100) / 100,
-});
-
-const named = (before: Stage1Evaluation, after: Stage1Evaluation) => [
-  ...before.rows.slice(0, 1).map((row) => ({ ...row, name: 'before (zero-shot)' })),
-  ...after.rows,
-];
-
-const textToImage = (before: Stage1Evaluation, after: Stage1Evaluation): string =>
-  `text → image: ${after.textToImage.toFixed(1)} % of the sentences (before: ${before.textToImage.toFixed(1)} %)`;
-
-/** One line: how many classes, pictures and sentences, and whether sentences were cut. */
-export function describe(data: LongTailData, bank: TextBank): string {
-  const splits = (['train', 'val', 'test'] as const).flatMap((s) => (data[s] ? [`${s} ${data[s].length}`] : []));
-  const cut = bank.truncated ? `, ${bank.truncated} of them cut to ${bank.contextLength} tokens` : '';
-  return `${data.name}: ${data.classes.length} classes; pictures: ${splits.join(', ')}; ${bank.length} sentences${cut}`;
-}
+import { lazily, runOptions, share } from './options.js';
+import { trainFlags } from './trainFlags.js';
 
 /** Adds `vl-ltr pretrain`. */
 export function register(program: Command): void {
@@ -152,7 +12,6 @@ export function register(program: Command): void {
     .option('--teacher <model>', 'frozen CLIP to distil from (default: the model it begins with)')
     .option('--beta <share>', 'β: share of the distillation in the loss; 0 leaves the teacher out', share);
   runOptions(trainFlags(command), 'runs/stage1')
-    .option('--force', 'replace the pretrain run that the folder holds')
     .addHelpText(
       'after',
       `
@@ -166,5 +25,5 @@ config.json, metrics.jsonl, checkpoints/ and report.html.
   vl-ltr pretrain pictures --run runs/stage1 --steps 1000
   vl-ltr pretrain icon-lt-100 --run runs/stage1 --beta 0 --json`,
     )
-    .action(run);
+    .action(lazily(() => import('./actions/pretrain.js')));
 }

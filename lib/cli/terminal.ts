@@ -112,3 +112,8 @@ export function table(head: string[], rows: (string | number | null)[][]): strin
       .trimEnd();
   return [line(text[0]!), widths.map((w) => '─'.repeat(w)).join('  '), ...text.slice(1).map(line)].join('\n');
 }
+
+/** Data for programs: stdout. */
+export function print(value: unknown): void {
+  process.stdout.write(`${typeof value === 'string' ? value : JSON.stringify(value, null, 2)}\n`);
+}

@@ -4,7 +4,8 @@ import { ICON_RECIPE } from '../presets/iconLt.js';
 import type { Recipe } from '../stages/comparison.js';
 import type { SamplerKind, TrainOptions } from '../stages/options.js';
 import type { AugmentOptions } from '../training/augment.js';
-import { integer, isIconLt, natural, nonNegative, positive, share } from './common.js';
+import { isIconLt } from './dataName.js';
+import { integer, natural, nonNegative, positive, share } from './options.js';
 
 /** Options of a training, as the command line gives them; what is absent comes from the recipe. */
 export interface TrainFlags {

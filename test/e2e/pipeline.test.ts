@@ -157,8 +157,10 @@ describe('the command line refuses', () => {
     expect(found.stderr).toContain('broken.png');
     expect(JSON.parse(found.stdout).predictions[1].guesses.length).toBeGreaterThan(0);
   });
+});
 
-  for (const command of [
+describe('the command line answers at once', () => {
+  const COMMANDS = [
     'setup',
     'doctor',
     'check',
@@ -169,10 +171,40 @@ describe('the command line refuses', () => {
     'evaluate',
     'predict',
     'demo',
-  ])
-    it(`nothing to ${command} --help, which says what it does`, async () => {
-      const found = await cli([command, '--help']);
-      expect(found.code).toBe(0);
-      expect(found.stdout).toContain(`vl-ltr ${command}`);
-    });
+  ];
+  let traces = 0;
+  /** Runs a command and says which of the heavy packages it loaded. */
+  async function heavy(args: string[]) {
+    const file = at(`trace-${traces++}`);
+    const hook = new URL('../fixtures/traceImports.mjs', import.meta.url).href;
+    const found = await cli(args, { env: { NODE_OPTIONS: `--import ${hook}`, VLLTR_TRACE: file } });
+    const loaded = readFileSync(file, 'utf8');
+    expect(loaded).toContain('/cli/main.js');
+    return { ...found, loaded: ['@tensorflow', 'sharp', 'echarts'].filter((name) => loaded.includes(`/${name}/`)) };
+  }
+
+  it.each(COMMANDS)('nothing to %s --help, which says what it does', async (command) => {
+    const found = await heavy([command, '--help']);
+    expect(found.code).toBe(0);
+    expect(found.stdout).toContain(`vl-ltr ${command}`);
+    expect(found.loaded).toEqual([]);
+  });
+
+  it.each([
+    ['--help', 0, ['--help']],
+    ['--version', 0, ['--version']],
+    ['an unknown option', 2, ['demo', '--nonsense']],
+    ['options that exclude each other', 2, ['demo', '--resume', '--force']],
+    ['a value out of range', 2, ['check', 'x', '--shots', 'three']],
+  ])('%s loads no TensorFlow.js', async (_, code, args) => {
+    const found = await heavy(args);
+    expect(found.code).toBe(code);
+    expect(found.loaded).toEqual([]);
+  });
+
+  it('a command that runs does load it', async () => {
+    const found = await heavy(['evaluate', at('nothing'), '--run', at('nothing')]);
+    expect(found.code).toBe(1);
+    expect(found.loaded).toContain('@tensorflow');
+  });
 });

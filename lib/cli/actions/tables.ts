@@ -1,6 +1,6 @@
-import type { ShotAccuracy } from '../stages/accuracy.js';
-import type { EvaluationRow } from '../stages/evaluation.js';
-import { table } from './terminal.js';
+import type { ShotAccuracy } from '../../stages/accuracy.js';
+import type { EvaluationRow } from '../../stages/evaluation.js';
+import { table } from '../terminal.js';
 
 const GROUPS = ['all', 'many', 'medium', 'few'] as const;
 

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import type { LongTailData } from '../data/types.js';
-import { writeReport } from '../report/index.js';
-import { classCounts } from '../stages/accuracy.js';
-import type { Recipe, SeedOutcome } from '../stages/comparison.js';
-import { inspect } from '../stages/inspect.js';
-import { type Classifier, saveClassifier } from '../stages/modelFile.js';
-import { readMetrics } from '../training/metrics.js';
+import type { LongTailData } from '../../data/types.js';
+import { writeReport } from '../../report/index.js';
+import { classCounts } from '../../stages/accuracy.js';
+import type { Recipe, SeedOutcome } from '../../stages/comparison.js';
+import { inspect } from '../../stages/inspect.js';
+import { type Classifier, saveClassifier } from '../../stages/modelFile.js';
+import { readMetrics } from '../../training/metrics.js';
+import { clock } from '../terminal.js';
 import type { Summary } from './demoSummary.js';
-import { clock } from './terminal.js';
 
 /** Folders of a seed whose curves the report shows, and the stage inside. */
 const CURVES = [

@@ -1,4 +1,4 @@
-import { readMetrics } from '../training/metrics.js';
+import { readMetrics } from '../../training/metrics.js';
 
 /** Seconds that a stage trained, over all its resumptions, as metrics.jsonl has it. */
 export async function trainingSeconds(dir: string, stage: string): Promise<number> {

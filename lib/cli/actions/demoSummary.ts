@@ -1,6 +1,6 @@
-import type { ResultRow } from '../report/types.js';
-import type { ShotAccuracy } from '../stages/accuracy.js';
-import type { ComparisonRow } from '../stages/comparison.js';
+import type { ResultRow } from '../../report/types.js';
+import type { ShotAccuracy } from '../../stages/accuracy.js';
+import type { ComparisonRow } from '../../stages/comparison.js';
 
 /** `summary.json` of a demo. Accuracies in percent. */
 export interface Summary {

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ShotBounds } from '../data/types.js';
-import { readJson } from '../files/atomic.js';
-import { writeReport } from '../report/index.js';
-import type { ReportData, ResultRow } from '../report/types.js';
-import type { ShotAccuracy } from '../stages/accuracy.js';
-import type { Inspection } from '../stages/inspect.js';
-import { readMetrics } from '../training/metrics.js';
-import { clock } from './terminal.js';
+import type { ShotBounds } from '../../data/types.js';
+import { readJson } from '../../files/atomic.js';
+import { writeReport } from '../../report/index.js';
+import type { ReportData, ResultRow } from '../../report/types.js';
+import type { ShotAccuracy } from '../../stages/accuracy.js';
+import type { Inspection } from '../../stages/inspect.js';
+import { readMetrics } from '../../training/metrics.js';
+import { clock } from '../terminal.js';
 
 /** What a command knows of a run beside what its folder holds. */
 export interface RunReport {

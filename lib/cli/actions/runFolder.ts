@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { check } from '../errors.js';
-import { readJson, writeJson } from '../files/atomic.js';
-import { runtime } from '../runtime/ready.js';
-import { checkpointFolder } from '../training/loop.js';
-import type { RunOptions } from './common.js';
-import { say } from './terminal.js';
+import { check } from '../../errors.js';
+import { readJson, writeJson } from '../../files/atomic.js';
+import { runtime } from '../../runtime/ready.js';
+import { checkpointFolder } from '../../training/loop.js';
+import type { RunOptions } from '../options.js';
+import { say } from '../terminal.js';
 
 /** Files a finished or unfinished stage leaves in its run folder, beside metrics.jsonl and checkpoints/. */
 const FILES = [
@@ -47,7 +47,6 @@ const seedFolders = async (dir: string): Promise<string[]> =>
  */
 export async function refuseOccupied(options: RunOptions, command: string, startsOver = false): Promise<void> {
   const { run, resume, force } = options;
-  check(!(resume && force), 'ERR_USAGE', () => '--resume and --force exclude each other');
   const config = await storedConfig(run);
   const finished = existsSync(join(run, 'summary.json')) || existsSync(join(run, 'model.safetensors'));
   const checkpoints = await readdir(checkpointFolder(run)).catch(() => [] as string[]);

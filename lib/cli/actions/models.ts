@@ -1,12 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type LoadedClip, loadClip } from '../clip/checkpoint.js';
-import type { LongTailData } from '../data/types.js';
-import { check, VlltrError } from '../errors.js';
-import { inspectSafetensors } from '../files/safetensors.js';
-import { shippedTeacher } from '../presets/teacher.js';
-import { shortHash } from '../runtime/paths.js';
-import { type Classifier, loadClassifier } from '../stages/modelFile.js';
+import { type LoadedClip, loadClip } from '../../clip/checkpoint.js';
+import type { LongTailData } from '../../data/types.js';
+import { check, VlltrError } from '../../errors.js';
+import { inspectSafetensors } from '../../files/safetensors.js';
+import { shippedTeacher } from '../../presets/teacher.js';
+import { shortHash } from '../../runtime/paths.js';
+import { type Classifier, loadClassifier } from '../../stages/modelFile.js';
 
 /** Kinds of model files by the format in their metadata, and the command that writes them. */
 const KINDS: Record<string, string> = {

@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { check } from '../../errors.js';
+import { ready } from '../../runtime/ready.js';
+import { tf } from '../../runtime/tf.js';
+import { listAnchors } from '../../stages/anchorFile.js';
+import { type AnchorFlags, anchorOptions } from '../anchorFlags.js';
+import { dataName } from '../dataName.js';
+import { print, say, table } from '../terminal.js';
+import { makeAnchors } from './makeAnchors.js';
+import { checkTrainedOn, openClip } from './models.js';
+import { openData } from './openData.js';
+
+/** The options of the command line. */
+export interface AnchorsCommand extends AnchorFlags {
+  run: string;
+  seed: number;
+  force?: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+/** Classes shown to people; --json and anchors.json have them all. */
+const CLASSES_SHOWN = 30;
+const SENTENCE_WIDTH = 60;
+
+const shortened = (text: string): string =>
+  text.length > SENTENCE_WIDTH ? `${text.slice(0, SENTENCE_WIDTH - 1)}…` : text;
+
+/** Runs `vl-ltr anchors`. */
+export async function run(dataArgument: string, flags: AnchorsCommand): Promise<void> {
+  const options = anchorOptions(dataArgument, flags);
+  if (flags.dryRun) {
+    return print({ command: 'anchors', run: flags.run, seed: flags.seed, data: dataName(dataArgument), options });
+  }
+  const file = join(flags.run, 'anchors.safetensors');
+  check(flags.force || !existsSync(file), 'ERR_CHECKPOINT', () => `${file} exists already; add --force to replace it`);
+  await ready();
+  const model = await openClip(flags.run);
+  const data = await openData(dataArgument, model.config.visual.imageSize);
+  checkTrainedOn(model, data);
+  const { anchors, losses } = await makeAnchors(file, data, model, options, flags.seed);
+  const listing = listAnchors(data.classes, anchors, losses);
+  tf.dispose([model.params, anchors.embeddings]);
+  if (flags.json) print(listing);
+  else {
+    const rows = Object.entries(listing).map(([name, list]) => [
+      name,
+      list.length,
+      list[0]!.loss === null ? null : list[0]!.loss.toFixed(3),
+      shortened(list[0]!.sentence).padEnd(SENTENCE_WIDTH),
+    ]);
+    print(table(['class', 'anchors', 'loss', 'first sentence'.padEnd(SENTENCE_WIDTH)], rows.slice(0, CLASSES_SHOWN)));
+    if (rows.length > CLASSES_SHOWN) print(`… and ${rows.length - CLASSES_SHOWN} more classes in anchors.json`);
+  }
+  say(
+    `${file} and anchors.json: ${anchors.counts.reduce((a, b) => a + b, 0)} anchors of ${data.classes.length} classes`,
+  );
+}

@@ -1,0 +1,77 @@
+import { join, resolve } from 'node:path';
+import { saveClip } from '../../clip/checkpoint.js';
+import type { ClipConfig } from '../../clip/config.js';
+import { compactVocabulary } from '../../clip/vocabulary.js';
+import { openWebPairs } from '../../data/iconLt/index.js';
+import type { LongTailData } from '../../data/types.js';
+import { writeJson } from '../../files/atomic.js';
+import { TEACHER_OPTIONS, TEACHER_VOCABULARY, teacherConfig } from '../../presets/iconLt.js';
+import { ready } from '../../runtime/ready.js';
+import { type TensorMap, tf } from '../../runtime/tf.js';
+import { topOne } from '../../stages/accuracy.js';
+import { trainClip } from '../../stages/clip.js';
+import { TextBank } from '../../stages/textBank.js';
+import { zeroShot } from '../../stages/zeroShot.js';
+import type { RunOptions } from '../options.js';
+import { lazyBar, print, say } from '../terminal.js';
+import { openData } from './openData.js';
+import { stageRun } from './progress.js';
+import { beginRun, refuseOccupied } from './runFolder.js';
+
+/** The options of the command line. */
+export interface ClipCommand extends RunOptions {
+  steps: number;
+  batch: number;
+  lr: number;
+  out?: string;
+}
+
+/** Zero-shot accuracy on the validation pictures of Icon-LT, whose design teams the small CLIP never sees. */
+function zeroShotProbe(config: ClipConfig, data: LongTailData): (params: TensorMap) => Promise<Record<string, number>> {
+  const bank = new TextBank(data.sentences, config.text.contextLength);
+  const val = data.val!;
+  return async (params) => ({ zeroShot: topOne(await zeroShot({ config, params }, bank, val), val.labels) });
+}
+
+/** Runs `vl-ltr clip`. */
+export async function run(options: ClipCommand): Promise<void> {
+  const training = {
+    ...TEACHER_OPTIONS,
+    steps: options.steps,
+    batch: options.batch,
+    learningRate: options.lr,
+    warmupSteps: Math.min(TEACHER_OPTIONS.warmupSteps, Math.floor(options.steps / 10)),
+  };
+  const out = resolve(options.out ?? join(options.run, 'model.safetensors'));
+  const configuration = { config: teacherConfig([]), options: training, out };
+  if (options.dryRun) return print({ command: 'clip', run: options.run, seed: options.seed, ...configuration });
+  await refuseOccupied(options, 'clip');
+  await ready();
+  await beginRun(options, 'clip', configuration);
+  const drawing = lazyBar();
+  const pairs = await openWebPairs({ onProgress: drawing.onProgress });
+  drawing.end();
+  const data = await openData('icon-lt', teacherConfig([]).visual.imageSize);
+  const vocabulary = compactVocabulary(pairs.captions.flat(), TEACHER_VOCABULARY);
+  const config = teacherConfig(vocabulary);
+  say(`${pairs.images.length} pictures, ${vocabulary.length} tokens of their own`);
+  const run = stageRun(options);
+  const probe = zeroShotProbe(config, data);
+  let params: TensorMap;
+  try {
+    params = await trainClip(config, pairs, training, run, async (now) => {
+      const measured = await probe(now);
+      say(`zero-shot on the validation pictures of ${data.name}: ${measured.zeroShot!.toFixed(1)} %`);
+      return measured;
+    });
+  } finally {
+    run.end();
+  }
+  const accuracy = (await probe(params)).zeroShot!;
+  await saveClip(out, config, params, { dtype: 'F16', metadata: { zeroShot: accuracy.toFixed(2) } });
+  tf.dispose(params);
+  say(`${out}: zero-shot ${accuracy.toFixed(1)} %`);
+  const summary = { stage: 'clip', out, zeroShot: accuracy };
+  await writeJson(join(options.run, 'summary.json'), summary);
+  if (options.json) print(summary);
+}

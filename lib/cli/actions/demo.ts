@@ -1,0 +1,120 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type LoadedClip, loadClip } from '../../clip/checkpoint.js';
+import { VlltrError } from '../../errors.js';
+import { writeJson } from '../../files/atomic.js';
+import { ICON_RECIPE } from '../../presets/iconLt.js';
+import { scaleRecipe } from '../../presets/scale.js';
+import { shippedTeacher } from '../../presets/teacher.js';
+import { shortHash } from '../../runtime/paths.js';
+import { ready } from '../../runtime/ready.js';
+import { tf } from '../../runtime/tf.js';
+import { type ComparisonRow, compare, disposeOutcome, type SeedOutcome } from '../../stages/comparison.js';
+import { dataName } from '../dataName.js';
+import type { RunOptions } from '../options.js';
+import { bold, clock, print, say, table } from '../terminal.js';
+import { writeDemoReport } from './demoReport.js';
+import { meanRows, type Summary } from './demoSummary.js';
+import { dataDigest } from './models.js';
+import { openData } from './openData.js';
+import { Bars } from './progress.js';
+import { beginRun, refuseOccupied } from './runFolder.js';
+
+/** The options of the command line. */
+export interface DemoCommand extends RunOptions {
+  data: string;
+  seeds: number;
+  full?: boolean;
+  effort: number;
+  teacher?: string;
+}
+
+/** Runs `vl-ltr demo`. */
+export async function run(options: DemoCommand): Promise<void> {
+  const started = Date.now();
+  const recipe = scaleRecipe(ICON_RECIPE, options.effort);
+  const file = options.teacher ?? shippedTeacher();
+  const { seeds, seed, full = false } = options;
+  const configuration = { data: dataName(options.data), teacher: resolve(file), seeds, full, recipe };
+  if (options.dryRun) return print({ command: 'demo', run: options.run, seed, ...configuration });
+  await refuseOccupied(options, 'demo', true);
+  const runtime = await ready();
+  if (!existsSync(file))
+    throw new VlltrError(
+      'ERR_DATA',
+      `the teacher's weights ${file} are missing; make them with: vl-ltr clip --out ${file}`,
+    );
+  const teacher: LoadedClip = await loadClip(file);
+  const data = await openData(options.data, teacher.config.visual.imageSize);
+  if (!data.val || !data.test)
+    throw new VlltrError(
+      'ERR_DATA',
+      `${data.name} has no ${data.val ? 'test' : 'val'} split; the comparison needs both`,
+    );
+  const identity = shortHash([dataDigest(data), readFileSync(file)]);
+  await beginRun(options, 'demo', { ...configuration, identity });
+  const prepared = (Date.now() - started) / 1000;
+  say(
+    `${data.name}: ${data.classes.length} classes, ${data.train.length} training pictures, ${data.test.length} for test`,
+  );
+
+  const perSeed: { seed: number; alpha: number; rows: ComparisonRow[] }[] = [];
+  let first: SeedOutcome | undefined;
+  for (let s = seed; s < seed + seeds; s++) {
+    const bars = new Bars();
+    if (seeds > 1) say(bold(`seed ${s}`));
+    try {
+      const outcome = await compare(
+        {
+          data,
+          teacher,
+          recipe,
+          run: {
+            dir: join(options.run, `seed-${s}`),
+            seed: s,
+            identity,
+            resume: options.resume ?? false,
+            onProgress: bars.onProgress,
+          },
+          onRow: (row) => say(`  ${row.name.padEnd(18)} ${describe(row)}`),
+        },
+        full,
+      );
+      perSeed.push({ seed: s, alpha: outcome.alpha, rows: outcome.rows });
+      if (first) disposeOutcome(outcome);
+      else first = outcome;
+    } finally {
+      bars.end();
+    }
+  }
+  const summary: Summary = {
+    backend: runtime.backend,
+    kernels: runtime.kernels,
+    device: runtime.device,
+    tensorflow: runtime.tensorflow,
+    data: data.name,
+    seconds: Math.round((Date.now() - started) / 1000),
+    preparationSeconds: Math.round(prepared),
+    ...meanRows(perSeed),
+  };
+  await writeJson(join(options.run, 'summary.json'), summary);
+  await writeDemoReport(options.run, data, summary, first!, recipe);
+  disposeOutcome(first!);
+  tf.dispose(teacher.params);
+  if (options.json) print(summary);
+  else print(summaryTable(summary));
+  say(`${clock(summary.seconds)} in all; ${join(options.run, 'report.html')}`);
+}
+
+const percent = (x: number | null): string => (x === null ? '–' : x.toFixed(1));
+
+function describe({ accuracy: a }: ComparisonRow): string {
+  return `all ${percent(a.all)}  many ${percent(a.many)}  medium ${percent(a.medium)}  few ${percent(a.few)}`;
+}
+
+function summaryTable({ results }: Summary): string {
+  return table(
+    ['top-1, %', 'all', 'many', 'medium', 'few'],
+    results.map((r) => [r.name, percent(r.all), percent(r.many), percent(r.medium), percent(r.few)]),
+  );
+}
