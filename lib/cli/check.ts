@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { shotPresets } from '../data/shots.js';
-import { lazily } from './options.js';
+import { holdOutOption, lazily } from './options.js';
 
 /** Adds `vl-ltr check`. */
 export function register(program: Command): void {
@@ -15,6 +15,7 @@ export function register(program: Command): void {
         .choices([...Object.keys(shotPresets), 'scaled', 'auto'])
         .default('auto'),
     )
+    .addOption(holdOutOption('show the folder as training sees it with this share of train held out for val'))
     .addHelpText(
       'after',
       `

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { forceOption, integer, lazily, natural, positive } from './options.js';
+import { forceOption, holdOutOption, integer, lazily, natural, positive } from './options.js';
 
 /** Adds `vl-ltr demo`. */
 export function register(program: Command): void {
@@ -8,6 +8,7 @@ export function register(program: Command): void {
     .description('the main job on Icon-LT: baseline, both stages, one table')
     .option('--run <dir>', 'folder of the run', 'runs/demo')
     .option('--data <name>', 'icon-lt, icon-lt-100, icon-lt-1000, or a folder of pictures', 'icon-lt')
+    .addOption(holdOutOption())
     .option('--seeds <n>', 'how many seeds are averaged', natural, 1)
     .option('--seed <n>', 'the first seed', integer, 0)
     .option('--full', 'add balanced softmax and the ablations of the paper (no time limit)')

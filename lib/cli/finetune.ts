@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { anchorFlags } from './anchorFlags.js';
-import { lazily, nonNegative, runOptions } from './options.js';
+import { holdOutOption, lazily, nonNegative, runOptions } from './options.js';
 import { trainFlags } from './trainFlags.js';
 
 /** Adds `vl-ltr finetune`. */
@@ -20,6 +20,7 @@ export function register(program: Command): void {
     .option('--attention-rate <factor>', "attention's learning rate against the head's", nonNegative)
     .option('--detach-norm', 'stop the gradient through the norm of G_c')
     .option('--mixup', 'mixup 0.8 and cutmix 1.0, as the released configurations have it');
+  command.addOption(holdOutOption());
   runOptions(anchorFlags(trainFlags(command)), 'runs/stage2')
     .addHelpText(
       'after',

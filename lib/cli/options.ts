@@ -40,6 +40,17 @@ export function share(text: string): number {
   return n;
 }
 
+const holdOutShare = (text: string): number => {
+  const n = Number(text);
+  if (text.trim() === '' || !(n >= 0 && n <= 0.5)) throw new InvalidArgumentError('expected a number from 0 to 0.5');
+  return n;
+};
+
+/** `--hold-out <share>`. */
+export const holdOutOption = (
+  what = "share of every class's training pictures that validates, in a folder without val",
+) => new Option('--hold-out <share>', what).argParser(holdOutShare);
+
 /** `--force`, which excludes `--resume`. */
 export const forceOption = (what: string): Option =>
   new Option('--force', `replace ${what} that the folder holds`).conflicts('resume');

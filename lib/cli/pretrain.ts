@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { lazily, runOptions, share } from './options.js';
+import { holdOutOption, lazily, runOptions, share } from './options.js';
 import { trainFlags } from './trainFlags.js';
 
 /** Adds `vl-ltr pretrain`. */
@@ -11,6 +11,7 @@ export function register(program: Command): void {
     .option('--from <model>', 'CLIP model to begin with, file or run folder (default: the shipped small CLIP)')
     .option('--teacher <model>', 'frozen CLIP to distil from (default: the model it begins with)')
     .option('--beta <share>', 'β: share of the distillation in the loss; 0 leaves the teacher out', share);
+  command.addOption(holdOutOption());
   runOptions(trainFlags(command), 'runs/stage1')
     .addHelpText(
       'after',

@@ -4,6 +4,7 @@ import { check, VlltrError } from '../errors.js';
 import { type ClassTexts, readClassTexts } from './classText.js';
 import { decodeFull } from './decode.js';
 import { cleanNames, type FolderListing, listFolder, SPLITS, type Split } from './folderListing.js';
+import { checkHoldOut, holdOut } from './holdOut.js';
 import { type ShotGroup, type Shots, shotBounds, shotGroup } from './shots.js';
 import type { ShotBounds } from './types.js';
 
@@ -47,6 +48,8 @@ export interface DataReport {
   dir: string;
   /** Nothing stops training. */
   ok: boolean;
+  /** Pictures that would be taken out of `train` for `val`, and in how many classes; null where none would. */
+  heldOut: { share: number; pictures: number; classes: number } | null;
   /** Pictures by split; absent splits are left out. */
   pictures: Partial<Record<Split, number>>;
   classes: ClassReport[];
@@ -60,6 +63,8 @@ export interface DataReport {
 export interface CheckOptions {
   /** Shot groups, default `auto`. */
   shots?: Shots;
+  /** The report is of the folder as `openFolder` sees it with this share held out of `train`. Default 0. */
+  holdOut?: number;
   /** Decode every picture, to find unreadable and equal ones. Default true. */
   decode?: boolean;
   onProgress?: (done: number, total: number) => void;
@@ -203,13 +208,31 @@ async function noteTexts(dir: string, folders: string[], names: string[], note: 
   return counts;
 }
 
+/** The listing with a share of `train` in `val`, where there is no picture in `val`. */
+function withHeldOut(listing: FolderListing, share: number): FolderListing {
+  const { train, val } = listing.splits;
+  const has = [...(val?.values() ?? [])].some((files) => files.length > 0);
+  if (share === 0 || !train || has) return listing;
+  const parts = [...train.keys()].sort().map((folder, c) => [folder, holdOut(train.get(folder)!, share, c)] as const);
+  const splits = {
+    ...listing.splits,
+    train: new Map(parts.map(([folder, part]) => [folder, part.train])),
+    val: new Map(parts.map(([folder, part]) => [folder, part.val])),
+  };
+  return { ...listing, splits };
+}
+
 /**
  * Looks through a folder of pictures (see `openFolder`) for what would stop or spoil training. Throws ERR_DATA only
  * where there is nothing to look at; all else is in the report.
  */
 export async function checkFolder(dir: string, options: CheckOptions = {}): Promise<DataReport> {
-  const listing = await listFolder(dir);
+  const share = options.holdOut ?? 0;
+  checkHoldOut(share);
+  const found = await listFolder(dir);
+  const listing = withHeldOut(found, share);
   const { splits } = listing;
+  const held = listing === found ? [] : [...(splits.val?.values() ?? [])].map((files) => files.length);
   const findings: Finding[] = [];
   const note: Note = (severity, kind, message, items = []) => findings.push({ severity, kind, message, items });
 
@@ -257,6 +280,10 @@ export async function checkFolder(dir: string, options: CheckOptions = {}): Prom
   return {
     dir,
     ok: findings.every((f) => f.severity !== 'problem'),
+    heldOut:
+      listing === found
+        ? null
+        : { share, pictures: held.reduce((a, b) => a + b, 0), classes: held.filter((n) => n > 0).length },
     pictures: Object.fromEntries(
       SPLITS.filter((s) => splits[s]).map((s) => [s, pictures.filter((p) => p.split === s).length]),
     ),

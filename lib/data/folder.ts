@@ -1,9 +1,9 @@
 import { basename, join, resolve } from 'node:path';
 import { check } from '../errors.js';
-import { random } from '../random.js';
 import { classSentences, readClassTexts } from './classText.js';
 import { decodeSquare } from './decode.js';
 import { cleanNames, type FolderListing, listFolder, type Split } from './folderListing.js';
+import { checkHoldOut, holdOut } from './holdOut.js';
 import { PictureFiles, PixelCache } from './pictureFiles.js';
 import { promptTemplates } from './prompts.js';
 import { type Shots, shotBounds } from './shots.js';
@@ -68,20 +68,10 @@ function labelled(classes: Map<string, string[]>, folders: readonly string[]): L
 }
 
 /** Splits off a share of every class that leaves it at least one picture. */
-function holdOut(train: Labelled, share: number, seed: number): { train: Labelled; val: Labelled } {
-  const byClass = new Map<number, string[]>();
-  for (const { file, label } of train) {
-    const files = byClass.get(label);
-    if (files) files.push(file);
-    else byClass.set(label, [file]);
-  }
-  const val = new Set<string>();
-  for (const [label, files] of byClass) {
-    const draw = random(seed, 'hold-out', label);
-    for (let n = Math.min(Math.round(share * files.length), files.length - 1); n > 0; n--) {
-      val.add(files.splice(draw.int(files.length), 1)[0]!);
-    }
-  }
+function splitVal(train: Labelled, classes: number, share: number, seed: number): { train: Labelled; val: Labelled } {
+  const files = Array.from({ length: classes }, (): string[] => []);
+  for (const { file, label } of train) files[label]!.push(file);
+  const val = new Set(files.flatMap((own, label) => holdOut(own, share, label, seed).val));
   return { train: train.filter((p) => !val.has(p.file)), val: train.filter((p) => val.has(p.file)) };
 }
 
@@ -142,7 +132,7 @@ export async function openFolder(dir: string, options: FolderOptions): Promise<L
     'ERR_ARGUMENT',
     () => `imageSize is ${imageSize}, expected a whole number of pixels >= 1`,
   );
-  check(share >= 0 && share <= 0.5, 'ERR_ARGUMENT', () => `holdOut is ${share}, expected a share from 0 to 0.5`);
+  checkHoldOut(share);
 
   const listing = await listFolder(dir);
   const folders = trainingClasses(listing);
@@ -156,7 +146,9 @@ export async function openFolder(dir: string, options: FolderOptions): Promise<L
     const kept = unreadable === 'skip' ? await readable(dir, all, imageSize, cache, warn) : all;
     if (kept.length > 0) pictures[split] = kept;
   }
-  if (!pictures.val && share > 0) Object.assign(pictures, holdOut(pictures.train ?? [], share, seed));
+  if (!pictures.val && share > 0) {
+    Object.assign(pictures, splitVal(pictures.train ?? [], folders.length, share, seed));
+  }
 
   const source = (split: Split): ImageSource | undefined => {
     const list = pictures[split];

@@ -12,6 +12,8 @@ export interface ClassifierInfo {
   classes: string[];
   /** Training pictures of each class. */
   trainCounts: number[];
+  /** Share of train that was held out for validation; evaluation leaves out the same pictures. Absent: none. */
+  holdOut?: number;
   /** Weight of the visual branch in the prediction, and where it was chosen; LGR only. */
   alpha?: number;
   alphaChosenOn?: string;

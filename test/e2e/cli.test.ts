@@ -134,6 +134,67 @@ describe("a user's own pictures, from a model made on the spot", () => {
   });
 });
 
+describe('--hold-out, for a folder without val', () => {
+  const share = ['--hold-out', '0.25'];
+
+  it('check shows what it would take', async () => {
+    const done = await cli(['check', at('plain'), '--fast', ...share]);
+    expect(done.stdout).toContain('pictures: train 10, val 4');
+    expect(done.stdout).toContain('val: 4 pictures of 3 classes, held out of train (--hold-out 0.25)');
+  });
+
+  it('stage 1 trains without those pictures, and every later command leaves out the same', async () => {
+    const done = await cli(['pretrain', at('plain'), ...from(), '--run', at('h1'), '--steps', '2', ...share, ...FAST]);
+    expect(done.code, done.stderr).toBe(0);
+    expect(done.stderr).toContain('pictures: train 10, val 4');
+    expect(json('h1', 'config.json').holdOut).toBe(0.25);
+    expect(json('h1', 'summary.json').evaluations.val.stage1.rows[0].all).not.toBeNull();
+
+    // Another seed of the run holds out no other pictures.
+    const args = [
+      'finetune',
+      at('plain'),
+      '--from',
+      at('h1'),
+      '--seed',
+      '5',
+      '--steps',
+      '2',
+      '--anchors',
+      '2',
+      ...FAST,
+    ];
+    const tuned = await cli([...args, '--run', at('h2')]);
+    expect(tuned.code, tuned.stderr).toBe(0);
+    expect(json('h2', 'config.json')).toMatchObject({ holdOut: 0.25, digest: json('h1', 'config.json').digest });
+    expect(json('h2', 'summary.json').alphaChosenOn).toBe('val');
+    const other = await cli([...args, '--run', at('h3'), '--hold-out', '0.5']);
+    expect(other.code).toBe(2);
+    expect(other.stderr).toMatch(
+      /trained with --hold-out 0\.25: with 0\.5 it would be validated on pictures it has seen/,
+    );
+
+    const found = await cli(['evaluate', at('plain'), '--run', at('h2'), '--split', 'val', '--json']);
+    expect(found.code, found.stderr).toBe(0);
+    expect(JSON.parse(found.stdout).pictures).toBe(4);
+    const base = ['finetune', at('plain'), ...from(), '--run', at('h4'), '--head', 'linear', '--steps', '1', ...FAST];
+    expect((await cli(base)).code).toBe(0);
+    const beside = await cli(['evaluate', at('plain'), '--run', at('h2'), '--split', 'val', '--baseline', at('h4')]);
+    expect(beside.code).toBe(1);
+    expect(beside.stderr).toContain('their val differs');
+  });
+
+  it('says where there is nothing to hold out', async () => {
+    const done = await cli([
+      ...['pretrain', at('split'), ...from(), '--run', at('h5'), '--steps', '1', ...share],
+      ...FAST,
+    ]);
+    expect(done.code, done.stderr).toBe(0);
+    expect(done.stderr).toContain('split: nothing is held out, it has a split val');
+    expect((await cli(['pretrain', at('plain'), '--hold-out', '0.6'])).code).toBe(2);
+  });
+});
+
 describe('a run folder', () => {
   const args = (...more: string[]): string[] => [
     ...['pretrain', at('split'), ...from(), '--run', at('long'), '--checkpoint-every', '2', '--beta', '0', ...FAST],

@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { register } from '../../lib/cli/check.js';
 import { checkFolder, type DataReport } from '../../lib/data/checkData.js';
+import { openFolder } from '../../lib/data/folder.js';
 
 let dir: string;
 beforeEach(async () => {
@@ -105,6 +106,24 @@ describe('checkFolder', () => {
     expect(finding(report, 'text-without-class')!.items).toEqual([join(dir, 'text/A.txt')]);
     expect(finding(report, 'ignored')!.items).toEqual(['train/a/x.bmp', 'train/loose.png']);
     expect(report.classes[1]!.sentences).toBe(2);
+  });
+
+  it('reports a folder as training sees it with a share held out', async () => {
+    for (let i = 0; i < 6; i++) await paint(`train/a/${i}.png`);
+    await paint('train/b/only.png');
+    const report = await checkFolder(dir, { holdOut: 0.3, shots: { manyAbove: 5, fewUpTo: 1 } });
+    expect(report.heldOut).toEqual({ share: 0.3, pictures: 2, classes: 1 });
+    expect(report.pictures).toEqual({ train: 5, val: 2 });
+    expect(report.classes.map((c) => [c.train, c.val, c.group])).toEqual([
+      [4, 2, 'medium'],
+      [1, 0, 'few'],
+    ]);
+    const data = await openFolder(dir, { imageSize: 4, holdOut: 0.3 });
+    expect([data.train.length, data.val!.length]).toEqual([5, 2]);
+    expect((await checkFolder(dir)).heldOut).toBeNull();
+    await paint('val/b/0.png');
+    expect((await checkFolder(dir, { holdOut: 0.3 })).heldOut).toBeNull();
+    await expect(checkFolder(dir, { holdOut: 1 })).rejects.toThrow(/holdOut is 1, expected a share from 0 to 0.5/);
   });
 
   it('says where the folder is none, or one class alone', async () => {

@@ -8,7 +8,7 @@ import { type AnchorFlags, anchorOptions } from '../anchorFlags.js';
 import { dataName } from '../dataName.js';
 import { print, say, table } from '../terminal.js';
 import { makeAnchors } from './makeAnchors.js';
-import { checkTrainedOn, openClip } from './models.js';
+import { checkTrainedOn, holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
 
 /** The options of the command line. */
@@ -37,7 +37,7 @@ export async function run(dataArgument: string, flags: AnchorsCommand): Promise<
   check(flags.force || !existsSync(file), 'ERR_CHECKPOINT', () => `${file} exists already; add --force to replace it`);
   await ready();
   const model = await openClip(flags.run);
-  const data = await openData(dataArgument, model.config.visual.imageSize);
+  const data = await openData(dataArgument, model.config.visual.imageSize, holdOutFor(model, undefined));
   checkTrainedOn(model, data);
   const { anchors, losses } = await makeAnchors(file, data, model, options, flags.seed);
   const listing = listAnchors(data.classes, anchors, losses);

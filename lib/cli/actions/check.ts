@@ -24,7 +24,7 @@ function describe({ severity, message, items }: Finding): string[] {
 
 /** The report as people read it. */
 export function format(report: DataReport): string {
-  const { groups, shots, pictures } = report;
+  const { groups, shots, pictures, heldOut } = report;
   const bounds = {
     many: `more than ${shots.manyAbove}`,
     medium: `${shots.fewUpTo + 1} to ${shots.manyAbove}`,
@@ -35,6 +35,11 @@ export function format(report: DataReport): string {
   const warnings = report.findings.length - problems;
   return [
     `${report.dir}: ${report.classes.length} classes; pictures: ${splits.join(', ') || 'none'}`,
+    ...(heldOut
+      ? [
+          `val: ${heldOut.pictures} pictures of ${heldOut.classes} classes, held out of train (--hold-out ${heldOut.share})`,
+        ]
+      : []),
     ...(report.imbalance === null ? [] : [`largest class ${report.imbalance.toFixed(1)} times the smallest`]),
     '',
     table(
@@ -56,6 +61,7 @@ export function format(report: DataReport): string {
 export interface CheckCommand {
   json?: boolean;
   fast?: boolean;
+  holdOut?: number;
   shots: Extract<Shots, string>;
 }
 
@@ -64,6 +70,7 @@ export async function run(dir: string, options: CheckCommand): Promise<void> {
   let bar: Bar | undefined;
   const report = await checkFolder(dir, {
     shots: options.shots,
+    holdOut: options.holdOut,
     decode: !options.fast,
     onProgress: (done, total) => {
       bar ??= new Bar('pictures', total);

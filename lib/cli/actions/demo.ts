@@ -27,6 +27,7 @@ export interface DemoCommand extends RunOptions {
   full?: boolean;
   effort: number;
   teacher?: string;
+  holdOut?: number;
 }
 
 /** Runs `vl-ltr demo`. */
@@ -34,8 +35,8 @@ export async function run(options: DemoCommand): Promise<void> {
   const started = Date.now();
   const recipe = scaleRecipe(ICON_RECIPE, options.effort);
   const file = options.teacher ?? shippedTeacher();
-  const { seeds, seed, full = false } = options;
-  const configuration = { data: dataName(options.data), teacher: resolve(file), seeds, full, recipe };
+  const { seeds, seed, full = false, holdOut = 0 } = options;
+  const configuration = { data: dataName(options.data), teacher: resolve(file), holdOut, seeds, full, recipe };
   if (options.dryRun) return print({ command: 'demo', run: options.run, seed, ...configuration });
   await refuseOccupied(options, 'demo', true);
   const runtime = await ready();
@@ -45,7 +46,7 @@ export async function run(options: DemoCommand): Promise<void> {
       `the teacher's weights ${file} are missing; make them with: vl-ltr clip --out ${file}`,
     );
   const teacher: LoadedClip = await loadClip(file);
-  const data = await openData(options.data, teacher.config.visual.imageSize);
+  const data = await openData(options.data, teacher.config.visual.imageSize, holdOut);
   if (!data.val || !data.test)
     throw new VlltrError(
       'ERR_DATA',

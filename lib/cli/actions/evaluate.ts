@@ -5,6 +5,7 @@ import { readJson, writeJson } from '../../files/atomic.js';
 import { ready } from '../../runtime/ready.js';
 import { type EvaluationRow, evaluateClassifier } from '../../stages/evaluation.js';
 import { inspect } from '../../stages/inspect.js';
+import type { Classifier } from '../../stages/modelFile.js';
 import { print, say } from '../terminal.js';
 import { checkClasses, openClassifier } from './models.js';
 import { openData } from './openData.js';
@@ -25,8 +26,13 @@ export async function run(dataArgument: string, flags: EvaluateCommand): Promise
   await ready();
   const model = await openClassifier(flags.run);
   const baseline = flags.baseline === undefined ? undefined : await openClassifier(flags.baseline);
-  const data = await openData(dataArgument, model.config.visual.imageSize);
+  const data = await openData(dataArgument, model.config.visual.imageSize, model.info.holdOut);
+
   checkClasses(model.info.classes, data, model.path);
+  const heldOut = (of: Classifier) => of.info.holdOut ?? 0;
+  check(!baseline || heldOut(baseline) === heldOut(model) || split === 'test', 'ERR_DATA', () => {
+    return `${baseline!.path} was trained with --hold-out ${heldOut(baseline!)}, ${model.path} with ${heldOut(model)}: their val differs`;
+  });
   if (baseline) checkClasses(baseline.info.classes, data, baseline.path);
   const images = data[split];
   check(images, 'ERR_DATA', () => {

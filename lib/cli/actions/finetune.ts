@@ -21,7 +21,7 @@ import type { RunOptions } from '../options.js';
 import { print, say } from '../terminal.js';
 import { recipeFor, type TrainFlags, withFlags } from '../trainFlags.js';
 import { makeAnchors } from './makeAnchors.js';
-import { checkClasses, checkTrainedOn, dataDigest, openClip } from './models.js';
+import { checkClasses, checkTrainedOn, dataDigest, holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
 import { stageRun } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
@@ -41,6 +41,7 @@ export interface FinetuneCommand extends RunOptions, TrainFlags, AnchorFlags {
   attentionRate?: number;
   detachNorm?: boolean;
   mixup?: boolean;
+  holdOut?: number;
 }
 
 /** summary.json of a finetune run. */
@@ -171,18 +172,20 @@ export async function run(dataArgument: string, flags: FinetuneCommand): Promise
   if (flags.dryRun) {
     const anchors = lgr ? anchorOptions(dataArgument, flags) : undefined;
     const { run, seed, from } = flags;
-    return print({ command: 'finetune', run, seed, from, ...configuration, anchors });
+    return print({ command: 'finetune', run, seed, from, holdOut: flags.holdOut, ...configuration, anchors });
   }
   await refuseOccupied(flags, 'finetune');
   const { backend, kernels } = await ready();
   const start = await openClip(flags.from);
-  const data = await openData(dataArgument, start.config.visual.imageSize);
+  const holdOut = holdOutFor(start, flags.holdOut);
+  const data = await openData(dataArgument, start.config.visual.imageSize, holdOut);
   checkTrainedOn(start, data);
   const plan = lgr ? await planAnchors(dataArgument, flags, start) : undefined;
   await beginRun(flags, 'finetune', {
     ...configuration,
     from: start.path,
     stage1: stage1Folder(flags),
+    holdOut,
     model: await fileDigest(start.path),
     digest: dataDigest(data),
     anchors: plan,
@@ -202,6 +205,7 @@ export async function run(dataArgument: string, flags: FinetuneCommand): Promise
   } finally {
     progress.end();
   }
+  model.info.holdOut = holdOut;
   await saveClassifier(join(flags.run, 'model.safetensors'), model);
 
   const evaluated: { val?: EvaluationRow[]; test?: EvaluationRow[] } = {};

@@ -84,6 +84,19 @@ export function dataDigest(data: LongTailData): string {
   return shortHash([JSON.stringify([data.classes, data.sentences, ids])]);
 }
 
+/**
+ * The share of train that is held out: what was asked for, else what the stage-1 model was trained without.
+ * @throws VlltrError ERR_USAGE where the two differ: the model has seen pictures that would validate it
+ */
+export function holdOutFor(model: LoadedClip & { path: string }, asked: number | undefined): number {
+  const { stage, holdOut } = model.metadata;
+  const before = Number(holdOut ?? 0);
+  check(stage !== 'pretrain' || asked === undefined || asked === before, 'ERR_USAGE', () => {
+    return `${model.path} was trained with --hold-out ${before}: with ${asked} it would be validated on pictures it has seen`;
+  });
+  return asked ?? before;
+}
+
 /** Refuses data other than a stage-1 model was trained on; a CLIP of no classes (`vl-ltr clip`) fits any. */
 export function checkTrainedOn(model: LoadedClip & { path: string }, data: LongTailData): void {
   if (model.metadata.classes) checkClasses(JSON.parse(model.metadata.classes) as string[], data, model.path);

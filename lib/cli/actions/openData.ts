@@ -2,12 +2,23 @@ import { openFolder } from '../../data/folder.js';
 import { openIconLt } from '../../data/iconLt/index.js';
 import type { LongTailData } from '../../data/types.js';
 import { iconLtClasses } from '../dataName.js';
-import { lazyBar } from '../terminal.js';
+import { lazyBar, say } from '../terminal.js';
 
-/** `icon-lt`, `icon-lt-100`, `icon-lt-1000`, or a folder of pictures. */
-export async function openData(name: string, imageSize: number): Promise<LongTailData> {
+/**
+ * `icon-lt`, `icon-lt-100`, `icon-lt-1000`, or a folder of pictures.
+ * @param holdOut share of every class's training pictures that validates, where the folder has no val; always the same
+ * pictures, whatever the run's seed: a later stage must not validate on what an earlier one trained on
+ */
+export async function openData(name: string, imageSize: number, holdOut = 0): Promise<LongTailData> {
   const classes = iconLtClasses(name);
-  if (classes === undefined) return openFolder(name, { imageSize });
+  const data = classes === undefined ? await openFolder(name, { imageSize, holdOut }) : await drawnIcons(classes);
+  if (holdOut > 0 && !data.val?.id(0).match(/^train[\\/]/)) {
+    say(`${data.name}: nothing is held out, ${data.val ? 'it has a split val' : 'its classes have too few pictures'}`);
+  }
+  return data;
+}
+
+async function drawnIcons(classes: number): Promise<LongTailData> {
   const drawing = lazyBar();
   const data = await openIconLt({ classes, onProgress: drawing.onProgress });
   drawing.end();

@@ -15,7 +15,7 @@ import { dataName } from '../dataName.js';
 import type { RunOptions } from '../options.js';
 import { print, say } from '../terminal.js';
 import { recipeFor, type TrainFlags, withFlags } from '../trainFlags.js';
-import { dataDigest, openClip } from './models.js';
+import { dataDigest, holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
 import { stageRun } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
@@ -28,6 +28,7 @@ export interface PretrainCommand extends RunOptions, TrainFlags {
   from?: string;
   teacher?: string;
   beta?: number;
+  holdOut?: number;
 }
 
 /** Stage 1's own evaluations of a split, of the model it began with and of what it made. */
@@ -60,6 +61,7 @@ export async function run(dataArgument: string, flags: PretrainCommand): Promise
     data: dataName(dataArgument),
     from: flags.from,
     teacher: flags.teacher ?? flags.from,
+    holdOut: flags.holdOut ?? 0,
     options,
   };
   if (flags.dryRun) return print({ command: 'pretrain', run: flags.run, seed: flags.seed, ...configuration });
@@ -75,13 +77,15 @@ export async function run(dataArgument: string, flags: PretrainCommand): Promise
       `the teacher ${teacher.path} sees ${taught.visual.imageSize} pixels and ${taught.text.contextLength} tokens, ` +
       `${start.path} ${from.visual.imageSize} and ${from.text.contextLength}; expected as many`,
   );
-  const data = await openData(dataArgument, from.visual.imageSize);
+  const holdOut = holdOutFor(start, flags.holdOut);
+  const data = await openData(dataArgument, from.visual.imageSize, holdOut);
   const bank = new TextBank(data.sentences, from.text.contextLength);
   say(describe(data, bank));
   await beginRun(flags, 'pretrain', {
     ...configuration,
     from: start.path,
     teacher: teacher.path,
+    holdOut,
     models: [await fileDigest(start.path), await fileDigest(teacher.path)],
     digest: dataDigest(data),
   });
@@ -95,7 +99,12 @@ export async function run(dataArgument: string, flags: PretrainCommand): Promise
   }
   // Written before anything else is measured: nothing that comes after can lose it.
   await saveClip(join(flags.run, 'model.safetensors'), from, params, {
-    metadata: { stage: 'pretrain', data: data.name, classes: JSON.stringify(data.classes) },
+    metadata: {
+      stage: 'pretrain',
+      data: data.name,
+      classes: JSON.stringify(data.classes),
+      holdOut: String(holdOut),
+    },
   });
 
   const grouping = { trainCounts: classCounts(data.train.labels, data.classes.length), bounds: data.shots };
