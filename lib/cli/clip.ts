@@ -1,17 +1,19 @@
 import type { Command } from 'commander';
 import { TEACHER_OPTIONS } from '../presets/iconLt.js';
-import { integer, lazily, positive, runOptions } from './options.js';
+import { lazily, natural, positive, runOptions } from './options.js';
+import { contrastiveFlags, scheduleOption } from './trainFlags.js';
 
 /** Adds `vl-ltr clip`. */
 export function register(program: Command): void {
   const command = program
     .command('clip')
     .description('train the small CLIP that is the teacher of Icon-LT, on icons of other design teams')
-    .option('--steps <n>', 'updates', integer, TEACHER_OPTIONS.steps)
-    .option('--batch <n>', 'pairs an update', integer, TEACHER_OPTIONS.batch)
+    .option('--steps <n>', 'updates', natural, TEACHER_OPTIONS.steps)
+    .option('--batch <n>', 'pairs an update', natural, TEACHER_OPTIONS.batch)
     .option('--lr <rate>', 'peak learning rate', positive, TEACHER_OPTIONS.learningRate)
     .option('--out <file>', 'where the weights go, half precision (default: model.safetensors in the run folder)');
-  runOptions(command, 'runs/clip')
+  command.addOption(scheduleOption());
+  runOptions(contrastiveFlags(command), 'runs/clip')
     .addHelpText(
       'after',
       `

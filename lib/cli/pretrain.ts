@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { holdOutOption, lazily, runOptions, share } from './options.js';
-import { trainFlags } from './trainFlags.js';
+import { contrastiveFlags, trainFlags } from './trainFlags.js';
 
 /** Adds `vl-ltr pretrain`. */
 export function register(program: Command): void {
@@ -12,7 +12,7 @@ export function register(program: Command): void {
     .option('--teacher <model>', 'frozen CLIP to distil from (default: the model it begins with)')
     .option('--beta <share>', 'β: share of the distillation in the loss; 0 leaves the teacher out', share);
   command.addOption(holdOutOption());
-  runOptions(trainFlags(command), 'runs/stage1')
+  runOptions(contrastiveFlags(trainFlags(command)), 'runs/stage1')
     .addHelpText(
       'after',
       `

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { GENERAL_RECIPE } from '../presets/general.js';
 import { ICON_RECIPE } from '../presets/iconLt.js';
 import type { Recipe } from '../stages/comparison.js';
-import type { SamplerKind, TrainOptions } from '../stages/options.js';
+import type { ContrastiveOptions, SamplerKind, ScheduleKind, TrainOptions } from '../stages/options.js';
 import type { AugmentOptions } from '../training/augment.js';
 import { isIconLt } from './dataName.js';
 import { integer, natural, nonNegative, positive, share } from './options.js';
@@ -14,6 +14,7 @@ export interface TrainFlags {
   lr?: number;
   warmup?: number;
   minLr?: number;
+  schedule?: ScheduleKind;
   weightDecay?: number;
   clipNorm?: number;
   sampler?: SamplerKind;
@@ -24,10 +25,37 @@ export interface TrainFlags {
   evaluateEvery?: number;
 }
 
+/** What a contrastive training (stage 1, the small CLIP) can be told besides. */
+export interface ContrastiveFlags {
+  decayScalars?: boolean;
+  freeLogitScale?: boolean;
+}
+
 /** Defaults for a data set: Icon-LT has a recipe of its own. */
 export function recipeFor(data: string): Recipe {
   return isIconLt(data) ? ICON_RECIPE : GENERAL_RECIPE;
 }
+
+/** `--schedule <kind>` */
+export const scheduleOption = (): Option =>
+  new Option('--schedule <kind>', "a cosine by update, or the authors': by epoch, from 1e-6, one epoch late").choices([
+    'cosine',
+    'epoch-cosine',
+  ]);
+
+/** Adds the options of the temperature. */
+export function contrastiveFlags(command: Command): Command {
+  return command
+    .option('--decay-scalars', "weight decay for the logit scale, too, as in the authors' code")
+    .option('--free-logit-scale', "no bound of ln 100 on the logit scale, as in the authors' code");
+}
+
+/** The recipe's options with what the command line says of the temperature instead. */
+export const withContrastiveFlags = <T extends ContrastiveOptions>(recipe: T, flags: ContrastiveFlags): T => ({
+  ...recipe,
+  decayScalars: flags.decayScalars ?? recipe.decayScalars,
+  freeLogitScale: flags.freeLogitScale ?? recipe.freeLogitScale,
+});
 
 /** Adds the options of a training. */
 export function trainFlags(command: Command): Command {
@@ -35,8 +63,9 @@ export function trainFlags(command: Command): Command {
     .option('--steps <n>', 'updates', natural)
     .option('--batch <n>', 'pictures an update', natural)
     .option('--lr <rate>', 'peak learning rate of AdamW', positive)
-    .option('--warmup <n>', 'updates of linear warm-up before the cosine (at most a tenth by default)', integer)
+    .option('--warmup <n>', 'updates of linear warm-up (at most a tenth by default)', integer)
     .option('--min-lr <rate>', 'learning rate at the end of the cosine', nonNegative)
+    .addOption(scheduleOption())
     .option('--weight-decay <rate>', 'decoupled decay; spares biases, norms and scalars', nonNegative)
     .option('--clip-norm <norm>', 'gradients are scaled down to this global norm', positive)
     .addOption(
@@ -74,6 +103,7 @@ export function withFlags<T extends TrainOptions & { smoothing: number }>(recipe
     learningRate: flags.lr ?? recipe.learningRate,
     warmupSteps: flags.warmup ?? Math.min(recipe.warmupSteps, Math.floor(steps / 10)),
     minLearningRate: flags.minLr ?? recipe.minLearningRate,
+    schedule: flags.schedule ?? recipe.schedule,
     weightDecay: flags.weightDecay ?? recipe.weightDecay,
     clipNorm: flags.clipNorm ?? recipe.clipNorm,
     sampler: flags.sampler ?? recipe.sampler,

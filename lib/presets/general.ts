@@ -1,8 +1,12 @@
 import type { Recipe } from '../stages/comparison.js';
 
+/** CLIP's treatment of its temperature. */
+export const LOGIT_SCALE = { decayScalars: false, freeLogitScale: false };
+
 /** What the stages share on a user's own photographs: the paper's sampler, decay, smoothing and training transform. */
 const COMMON = {
   minLearningRate: 0,
+  schedule: 'cosine',
   weightDecay: 0.05,
   clipNorm: 1,
   sampler: 'sqrt',
@@ -19,7 +23,15 @@ const COMMON = {
  * views as both stages together.
  */
 export const GENERAL_RECIPE: Recipe = {
-  pretrain: { ...COMMON, steps: 600, batch: 128, learningRate: 2e-4, warmupSteps: 60, distillWeight: 0.5 },
+  pretrain: {
+    ...COMMON,
+    steps: 600,
+    batch: 128,
+    learningRate: 2e-4,
+    warmupSteps: 60,
+    distillWeight: 0.5,
+    ...LOGIT_SCALE,
+  },
   anchors: { anchors: 64, choice: 'anss', imagesPerClass: 50, split: 'train' },
   finetune: {
     ...COMMON,

@@ -2,6 +2,7 @@ import type { ClipConfig } from '../clip/config.js';
 import type { Recipe } from '../stages/comparison.js';
 import type { ClipOptions } from '../stages/options.js';
 import type { AugmentOptions } from '../training/augment.js';
+import { LOGIT_SCALE } from './general.js';
 
 /** Views of an icon: small affine changes and inversion, never mirrored (arrows have a direction). */
 export const ICON_VIEW: AugmentOptions = { preset: 'icon' };
@@ -24,11 +25,13 @@ export const TEACHER_OPTIONS: ClipOptions = {
   learningRate: 2e-3,
   warmupSteps: 300,
   minLearningRate: 0,
+  schedule: 'cosine',
   weightDecay: 0.05,
   clipNorm: 1,
   sampler: 'uniform',
   augment: ICON_VIEW,
   batchNorm: 'train',
+  ...LOGIT_SCALE,
   smoothing: 0,
   captionTokens: 12,
   checkpointEvery: 250,
@@ -37,6 +40,7 @@ export const TEACHER_OPTIONS: ClipOptions = {
 
 const COMMON = {
   minLearningRate: 0,
+  schedule: 'cosine',
   weightDecay: 0.05,
   clipNorm: 1,
   sampler: 'sqrt',
@@ -65,6 +69,7 @@ export const ICON_RECIPE: Recipe = {
     learningRate: 5e-4,
     warmupSteps: 20,
     distillWeight: 0.5,
+    ...LOGIT_SCALE,
     evaluateEvery: 50,
   },
   anchors: { anchors: 8, choice: 'anss', imagesPerClass: 50, split: 'train' },

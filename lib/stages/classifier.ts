@@ -68,6 +68,7 @@ export async function trainClassifier(data: LongTailData, spec: ClassifierSpec, 
       name: spec.name,
       run,
       options,
+      pictures: data.train.length,
       configuration: { config, classes },
       training,
       loss: (inputs) => (params) => {

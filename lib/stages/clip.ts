@@ -37,6 +37,7 @@ export async function trainClip(
     name: 'clip',
     run,
     options,
+    pictures: data.images.length,
     configuration: { config },
     training,
     loss: (inputs) => (params) => {

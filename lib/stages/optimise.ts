@@ -41,6 +41,10 @@ export interface OptimiserOptions {
   weightDecay: number;
   /** Gradients are scaled down to this global norm; absent: never. */
   clipNorm?: number;
+  /** Weight decay applies to `logit_scale`, too. Default false. */
+  decayScalars?: boolean;
+  /** `logit_scale` may pass CLIP's bound of ln 100. Default false. */
+  freeLogitScale?: boolean;
   /** Factor on the learning rate of a parameter. */
   lrFactor?: (name: string) => number;
   /** Parameters that are left as they are; they are not in the packed vector. */
@@ -74,9 +78,9 @@ export function createOptimiser(model: TensorMap, options: OptimiserOptions): Tr
   return {
     optimiser: {
       layout,
-      decayMask: decayMask(layout),
+      decayMask: decayMask(layout, { decayScalars: options.decayScalars }),
       lrMultiplier: factor && names.some((name) => factor(name) !== 1) ? perParameter(layout, factor) : undefined,
-      upperBound: logitScaleBound(layout),
+      upperBound: options.freeLogitScale ? undefined : logitScaleBound(layout),
       weightDecay: options.weightDecay,
       clipNorm: options.clipNorm,
     },

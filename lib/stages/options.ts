@@ -4,6 +4,9 @@ import type { Progress } from '../training/loop.js';
 /** How training pictures are drawn (METHOD.md, "Training sampler"). */
 export type SamplerKind = 'sqrt' | 'uniform' | 'balanced';
 
+/** How the learning rate goes. */
+export type ScheduleKind = 'cosine' | 'epoch-cosine';
+
 /** What every training stage can be told. All of it goes into the run's config.json. */
 export interface TrainOptions {
   /** Updates. */
@@ -12,11 +15,16 @@ export interface TrainOptions {
   batch: number;
   /** Peak learning rate of AdamW. */
   learningRate: number;
-  /** Updates of linear warm-up before the cosine. */
+  /** Updates of linear warm-up. */
   warmupSteps: number;
+  /**
+   * `cosine` (default): anew every update, rising linearly to the peak. `epoch-cosine`: the authors', one rate an epoch
+   * (pictures / batch updates), warming up from 1e-6, one epoch late (`epochCosine`).
+   */
+  schedule?: ScheduleKind;
   /** Learning rate at the end of the cosine. */
   minLearningRate: number;
-  /** AdamW's decoupled decay; spares biases, norms and scalars. */
+  /** AdamW's decoupled decay; spares biases, norms and (but for `decayScalars`) scalars. */
   weightDecay: number;
   /** Global gradient norm above which gradients are scaled down; absent: never. */
   clipNorm?: number;
@@ -32,6 +40,10 @@ export interface TrainOptions {
 }
 
 export interface ContrastiveOptions extends TrainOptions {
+  /** Decay `logit_scale` like the matrices, as the authors' code does. Default false. */
+  decayScalars?: boolean;
+  /** Leave out CLIP's bound of ln 100 on `logit_scale`, as the authors' code does. Default false. */
+  freeLogitScale?: boolean;
   /** Label smoothing ε of the contrastive loss. */
   smoothing: number;
 }

@@ -41,6 +41,7 @@ export async function pretrain(
     name: 'pretrain',
     run,
     options,
+    pictures: data.train.length,
     configuration: { config, classes: data.classes.length },
     training: createOptimiser(start.params, options),
     loss: (inputs) => {

@@ -1,9 +1,10 @@
 import type { ImageSource, LongTailData } from '../data/types.js';
+import { check } from '../errors.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { type AugmentOptions, augment } from '../training/augment.js';
 import { train } from '../training/loop.js';
 import { balancedWeights, type Sampler, sqrtWeights, uniformWeights, weightedSampler } from '../training/sampler.js';
-import { cosine } from '../training/schedule.js';
+import { cosine, epochCosine, type Schedule } from '../training/schedule.js';
 import {
   disposeOptimiser,
   finish,
@@ -25,6 +26,21 @@ export function trainSampler(data: LongTailData, options: TrainOptions, seed: nu
     uniform: () => uniformWeights(length),
   };
   return weightedSampler({ weights: weights[options.sampler](), seed, stream });
+}
+
+/** The learning rate of every update of a stage that trains on so many pictures. */
+export function scheduleOf(options: TrainOptions, pictures: number): Schedule {
+  const { learningRate: base, minLearningRate: min, steps, warmupSteps, batch, schedule = 'cosine' } = options;
+  if (schedule === 'cosine') return cosine({ base, steps, warmup: warmupSteps, min });
+  check(
+    schedule === 'epoch-cosine',
+    'ERR_ARGUMENT',
+    () => `schedule is '${String(schedule)}'; expected cosine or epoch-cosine`,
+  );
+  // Whole batches only: the authors' loader drops the rest of an epoch.
+  const stepsPerEpoch = Math.max(1, Math.floor(pictures / batch));
+  const epochs = (updates: number): number => updates / stepsPerEpoch;
+  return epochCosine({ base, min, stepsPerEpoch, epochs: epochs(steps), warmupEpochs: epochs(warmupSteps) });
 }
 
 /**
@@ -61,6 +77,8 @@ export async function runStage(spec: {
   name: string;
   run: StageRun;
   options: TrainOptions;
+  /** Training pictures: the length of an epoch. */
+  pictures: number;
   /** What must agree, besides the options and the seed, for a checkpoint to be resumed. */
   configuration: Record<string, unknown>;
   /** What is trained and what is not, as `createOptimiser` splits a model; taken over and disposed. */
@@ -79,12 +97,7 @@ export async function runStage(spec: {
   const { optimiser, state, frozen } = spec.training;
   // How often a run is saved and measured changes nothing in it: a resumed run may do so differently.
   const { checkpointEvery, evaluateEvery, ...guarded } = options;
-  const rate = cosine({
-    base: options.learningRate,
-    steps: options.steps,
-    warmup: options.warmupSteps,
-    min: options.minLearningRate,
-  });
+  const rate = scheduleOf(options, spec.pictures);
   const step = (now: StepState, inputs: StepInputs) => optimise(optimiser, now, inputs, frozen, spec.loss(inputs));
   const measure = async (now: StepState): Promise<Record<string, number>> => {
     const model = modelOf(optimiser, now);

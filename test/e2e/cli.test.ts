@@ -210,6 +210,25 @@ describe('a run folder', () => {
     expect(existsSync(at('long'))).toBe(false);
   });
 
+  it("the authors' schedule and treatment of the logit scale are options, and part of the configuration", async () => {
+    const options = async (...more: string[]) => JSON.parse((await cli([...more, '--dry-run'])).stdout).options;
+    const flags = ['--schedule', 'epoch-cosine', '--decay-scalars', '--free-logit-scale'];
+    for (const command of [['pretrain', at('split')], ['clip']]) {
+      expect(await options(...command)).toMatchObject({
+        schedule: 'cosine',
+        decayScalars: false,
+        freeLogitScale: false,
+      });
+      expect(await options(...command, ...flags)).toMatchObject({
+        schedule: 'epoch-cosine',
+        decayScalars: true,
+        freeLogitScale: true,
+      });
+    }
+    const finetune = ['finetune', at('split'), '--schedule', 'epoch-cosine'];
+    expect(await options(...finetune)).toMatchObject({ schedule: 'epoch-cosine' });
+  });
+
   it('stopped by Ctrl-C keeps its checkpoint, exits 130, and goes on only as it was begun', async () => {
     const begun = (): boolean =>
       existsSync(at('long', 'checkpoints')) && readdirSync(at('long', 'checkpoints')).length > 0;

@@ -10,19 +10,22 @@ import { ready } from '../../runtime/ready.js';
 import { type TensorMap, tf } from '../../runtime/tf.js';
 import { topOne } from '../../stages/accuracy.js';
 import { trainClip } from '../../stages/clip.js';
+import type { ScheduleKind } from '../../stages/options.js';
 import { TextBank } from '../../stages/textBank.js';
 import { zeroShot } from '../../stages/zeroShot.js';
 import type { RunOptions } from '../options.js';
 import { lazyBar, print, say } from '../terminal.js';
+import { type ContrastiveFlags, withContrastiveFlags } from '../trainFlags.js';
 import { openData } from './openData.js';
 import { stageRun } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 
 /** The options of the command line. */
-export interface ClipCommand extends RunOptions {
+export interface ClipCommand extends RunOptions, ContrastiveFlags {
   steps: number;
   batch: number;
   lr: number;
+  schedule?: ScheduleKind;
   out?: string;
 }
 
@@ -36,7 +39,8 @@ function zeroShotProbe(config: ClipConfig, data: LongTailData): (params: TensorM
 /** Runs `vl-ltr clip`. */
 export async function run(options: ClipCommand): Promise<void> {
   const training = {
-    ...TEACHER_OPTIONS,
+    ...withContrastiveFlags(TEACHER_OPTIONS, options),
+    schedule: options.schedule ?? TEACHER_OPTIONS.schedule,
     steps: options.steps,
     batch: options.batch,
     learningRate: options.lr,

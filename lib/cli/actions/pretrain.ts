@@ -14,7 +14,7 @@ import { TextBank } from '../../stages/textBank.js';
 import { dataName } from '../dataName.js';
 import type { RunOptions } from '../options.js';
 import { print, say } from '../terminal.js';
-import { recipeFor, type TrainFlags, withFlags } from '../trainFlags.js';
+import { type ContrastiveFlags, recipeFor, type TrainFlags, withContrastiveFlags, withFlags } from '../trainFlags.js';
 import { dataDigest, holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
 import { stageRun } from './progress.js';
@@ -24,7 +24,7 @@ import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
 import { trainingSeconds } from './trainingSeconds.js';
 
 /** The options of the command line. */
-export interface PretrainCommand extends RunOptions, TrainFlags {
+export interface PretrainCommand extends RunOptions, TrainFlags, ContrastiveFlags {
   from?: string;
   teacher?: string;
   beta?: number;
@@ -51,7 +51,8 @@ export interface PretrainSummary {
 
 function pretrainOptions(data: string, flags: PretrainCommand): PretrainOptions {
   const recipe = recipeFor(data).pretrain;
-  return { ...withFlags(recipe, flags), distillWeight: flags.beta ?? recipe.distillWeight };
+  const options = withContrastiveFlags(withFlags(recipe, flags), flags);
+  return { ...options, distillWeight: flags.beta ?? recipe.distillWeight };
 }
 
 /** Runs `vl-ltr pretrain`. */
