@@ -12,6 +12,16 @@ export interface Addon {
   /** Registers the ops of `TENSORFLOW_OPS` in the TensorFlow of this process; again, it does nothing. */
   registerTensorFlowOps(): TensorFlowRegistration;
 
+  /**
+   * Makes a TensorFlow function of a list of ops and adds it to the context of TensorFlow.js's binding, which can then
+   * run it by its name as an op.
+   * @param binding path of the binding that this environment has loaded
+   */
+  defineFunction(binding: string, definition: FunctionDefinition): void;
+
+  /** Removes a function that `defineFunction` added. */
+  removeFunction(binding: string, name: string): void;
+
   /** Layer norm over rows of length D: x, y [R·D]; gamma, beta [D]; mean, rstd [R]. Fills y, mean and rstd. */
   layerNormForward(
     x: Float32Array,
@@ -48,6 +58,42 @@ export interface AddonInfo {
 }
 
 export type Isa = 'avx512' | 'avx2' | 'generic';
+
+/** A tensor's type (TF_DataType) and shape. */
+export interface TensorType {
+  readonly dtype: number;
+  readonly shape: readonly number[];
+}
+
+/** An attribute as TensorFlow.js's binding takes it; `type` is a TF_AttrType. */
+export interface FunctionAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: unknown;
+}
+
+/** One op. Inputs are numbers of values: arguments first, then constants, then the outputs of the ops in order. */
+export interface FunctionOp {
+  /** Of the node; unique. TensorFlow's errors at run time mention it. */
+  readonly name: string;
+  readonly op: string;
+  readonly attributes: readonly FunctionAttribute[];
+  readonly inputs: readonly number[];
+  readonly outputs: number;
+}
+
+export interface FunctionDefinition {
+  readonly name: string;
+  readonly arguments: readonly TensorType[];
+  readonly constants: readonly (TensorType & { readonly values: ArrayBufferView })[];
+  readonly ops: readonly FunctionOp[];
+  /** Numbers of values. */
+  readonly results: readonly number[];
+  /** By XLA. */
+  readonly compile: boolean;
+  /** A serialised ConfigProto under which the function is optimised; empty: TensorFlow's defaults. */
+  readonly config: Uint8Array;
+}
 
 export interface TensorFlowRegistration {
   /** TensorFlow's version. */

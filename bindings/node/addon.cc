@@ -53,6 +53,8 @@ struct Method {
 constexpr Method kMethods[] = {
     {"info", 0, false, info},
     {"registerTensorFlowOps", 0, false, registerTensorFlowOps},
+    {"defineFunction", 2, false, defineFunction},
+    {"removeFunction", 2, false, removeFunction},
     {"layerNormForward", 7, true, layerNormForward},
     {"layerNormBackward", 8, true, layerNormBackward},
 };

@@ -17,31 +17,34 @@ Api found;
 bool complete = false;
 std::mutex mutex;
 
-void* find(const std::vector<void*>& libraries, const char* symbol) {
+}  // namespace
+
+Status loadedLibraries(std::vector<void*>* libraries) {
+  for (const char* name : kLibraries) {  // never closed: TensorFlow stays
+    if (void* library = dlopen(name, RTLD_NOLOAD | RTLD_LAZY)) libraries->push_back(library);
+  }
+  if (!libraries->empty()) return Status();
+  return unavailable(
+      "no TensorFlow in this process: none of libtensorflow_framework.so.2, libtensorflow_cc.so.2 and "
+      "libtensorflow.so.2 is loaded");
+}
+
+void* findSymbol(const std::vector<void*>& libraries, const char* symbol) {
   for (void* library : libraries) {
     if (void* address = dlsym(library, symbol)) return address;
   }
   return nullptr;
 }
 
-}  // namespace
-
 Status findApi() {
   const std::lock_guard lock(mutex);
   if (complete) return Status();
-  std::vector<void*> libraries;  // never closed: TensorFlow stays
-  for (const char* name : kLibraries) {
-    if (void* library = dlopen(name, RTLD_NOLOAD | RTLD_LAZY)) libraries.push_back(library);
-  }
-  if (libraries.empty()) {
-    return unavailable(
-        "no TensorFlow in this process: none of libtensorflow_framework.so.2, libtensorflow_cc.so.2 and "
-        "libtensorflow.so.2 is loaded");
-  }
+  std::vector<void*> libraries;
+  VLLTR_RETURN_IF_ERROR(loadedLibraries(&libraries));
   std::string missing;
   Api api;
-#define VLLTR_FIND(name, result, parameters)                                       \
-  api.name = reinterpret_cast<result(*) parameters>(find(libraries, "TF_" #name)); \
+#define VLLTR_FIND(name, result, parameters)                                             \
+  api.name = reinterpret_cast<result(*) parameters>(findSymbol(libraries, "TF_" #name)); \
   if (api.name == nullptr) missing += " TF_" #name;
   VLLTR_TENSORFLOW_SYMBOLS(VLLTR_FIND)
 #undef VLLTR_FIND

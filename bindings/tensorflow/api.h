@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "vlltr/status.h"
 
@@ -83,6 +84,12 @@ struct Api {
   VLLTR_TENSORFLOW_SYMBOLS(VLLTR_DECLARE)
 #undef VLLTR_DECLARE
 };
+
+/** The TensorFlow libraries that this process has already loaded. kUnavailable without one. */
+Status loadedLibraries(std::vector<void*>* libraries);
+
+/** The first of the libraries' symbols of that name, or null. */
+void* findSymbol(const std::vector<void*>& libraries, const char* symbol);
 
 /**
  * Finds TensorFlow among the libraries that this process has already loaded; loads none itself.

@@ -20,6 +20,7 @@ export interface BindingStamp {
 
 const STAMP = 'binding.json';
 const FLAGS = ['-std=c++17', '-O2', '-fPIC', '-shared', '-DNAPI_VERSION=8'];
+const LINK = ['-Wl,-rpath,$ORIGIN/tensorflow', '-Wl,--wrap=TFE_NewContext'];
 const DEFINES = ['-DNODE_GYP_MODULE_NAME=tfjs_binding', '-DBUILDING_NODE_EXTENSION'];
 
 /** The verified binding of a layout, or undefined. */
@@ -61,8 +62,8 @@ export async function makeBinding(layout: Layout, log: Log): Promise<BindingStam
 
 interface Sources {
   readonly folder: string;
-  /** The little addon that keeps TensorFlow's start quiet. */
-  readonly quiet: string;
+  /** This package's own part (bindings/tfjs-node): the quiet start, and the context for captured steps. */
+  readonly own: string;
   readonly headers: string;
   readonly hash: string;
 }
@@ -72,19 +73,21 @@ function bindingSources(): Sources | undefined {
   const headers = installedPackage('node-api-headers');
   if (!tfjsNode || !headers) return undefined;
   const folder = join(tfjsNode, 'binding');
-  const quiet = join(packageFolder(), 'lib/runtime/quiet.cc');
-  const parts = [...(existsSync(quiet) ? [readFileSync(quiet, 'utf8')] : [])];
-  for (const file of readdirSync(folder)) parts.push(file + readFileSync(join(folder, file), 'utf8'));
-  return { folder, quiet, headers: join(headers, 'include'), hash: shortHash([...FLAGS, ...parts.sort()]) };
+  const own = join(packageFolder(), 'bindings/tfjs-node');
+  const parts = [folder, own].flatMap((from) =>
+    readdirSync(from).map((file) => file + readFileSync(join(from, file), 'utf8')),
+  );
+  return { folder, own, headers: join(headers, 'include'), hash: shortHash([...FLAGS, ...LINK, ...parts.sort()]) };
 }
+
 async function compile(layout: Layout, sources: Sources, name: string): Promise<void> {
   const library = join(layout.folder, 'tensorflow');
   const libraries = ['libtensorflow_cc.so.2', 'libtensorflow.so.2', 'libtensorflow_framework.so.2'];
   const args = [...DEFINES, `-I${join(library, 'include')}`];
   args.push(join(sources.folder, 'tfjs_backend.cc'), join(sources.folder, 'tfjs_binding.cc'), '-L', library);
   args.push(...libraries.filter((file) => existsSync(join(library, file))).map((file) => `-l:${file}`));
-  await compileTo(join(layout.folder, quietName(name)), sources, [sources.quiet, '-ldl']);
-  await compileTo(join(layout.folder, name), sources, [...args, '-Wl,-rpath,$ORIGIN/tensorflow']);
+  await compileTo(join(layout.folder, quietName(name)), sources, [join(sources.own, 'quiet.cc'), '-ldl']);
+  await compileTo(join(layout.folder, name), sources, [join(sources.own, 'context.cc'), ...args, ...LINK]);
 }
 
 async function compileTo(path: string, sources: Sources, args: string[]): Promise<void> {

@@ -1,6 +1,7 @@
-// TensorFlow prints two lines while its library is loaded, before it reads TF_CPP_MIN_LOG_LEVEL. This little addon loads
-// the library beside it (tensorflow/libtensorflow_framework.so.2) with stderr caught in memory, and prints all else
-// that was caught. Not thread-safe for the moment that takes: whoever writes to stderr meanwhile is merely late.
+// TensorFlow prints two lines while its library is loaded, before it reads TF_CPP_MIN_LOG_LEVEL. This little
+// addon loads the library beside it (tensorflow/libtensorflow_framework.so.2) with stderr caught in memory,
+// and prints all else that was caught. Not thread-safe for the moment that takes: whoever writes to stderr
+// meanwhile is merely late.
 #include <dlfcn.h>
 #include <node_api.h>
 #include <sys/mman.h>
@@ -34,7 +35,8 @@ void LoadQuietly() {
   const int saved = dup(STDERR_FILENO);
   const int memory = memfd_create("vl-ltr", 0);
   if (saved >= 0 && memory >= 0 && dup2(memory, STDERR_FILENO) >= 0) {
-    dlopen(library.c_str(), RTLD_LAZY);  // a failure comes up again, with its cause, when the binding is loaded
+    dlopen(library.c_str(),
+           RTLD_LAZY);  // a failure comes up again, with its cause, when the binding is loaded
     dup2(saved, STDERR_FILENO);
     std::string text(static_cast<std::size_t>(lseek(memory, 0, SEEK_END)), '\0');
     const ssize_t got = pread(memory, text.data(), text.size(), 0);
@@ -47,7 +49,8 @@ void LoadQuietly() {
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env, napi_value exports) {
+extern "C" __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env,
+                                                                                     napi_value exports) {
   LoadQuietly();
   return exports;
 }

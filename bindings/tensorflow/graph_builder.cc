@@ -1,0 +1,188 @@
+#include "tensorflow/graph_builder.h"
+
+#include <cstring>
+
+#include "tensorflow/kernel.h"
+
+namespace vlltr::tensorflow {
+namespace {
+
+/** How many of the op's inputs each of its arguments takes: 1, what a number attribute says, or all that are
+ * left. */
+Status split(const FunctionOp& op, const OpInfo& info, std::vector<size_t>* lengths) {
+  size_t lists = 0;
+  for (const OpArgument& argument : info.inputs) {
+    lists += !argument.numberAttribute.empty() || !argument.typeListAttribute.empty();
+  }
+  const size_t single = info.inputs.size() - lists;
+  const std::string got = op.name + " (" + op.op + ") has " + std::to_string(op.inputs.size()) + " inputs";
+  if (op.inputs.size() < single) return invalidArgument(got + ", expected " + std::to_string(single));
+  size_t left = op.inputs.size() - single;
+  for (const OpArgument& argument : info.inputs) {
+    if (argument.numberAttribute.empty() && argument.typeListAttribute.empty()) {
+      lengths->push_back(1);
+      continue;
+    }
+    size_t length = left;
+    for (const OpAttribute& attribute : op.attributes) {
+      if (attribute.name == argument.numberAttribute && attribute.ints.size() == 1) {
+        length = static_cast<size_t>(attribute.ints[0]);
+      }
+    }
+    if (length > left) return invalidArgument(got + ", fewer than its attributes say");
+    lengths->push_back(length);
+    left -= length;
+  }
+  if (left > 0) return invalidArgument(got + ", more than it takes");
+  return Status();
+}
+
+void setAttribute(TF_OperationDescription* node, const OpAttribute& attribute) {
+  const char* name = attribute.name.c_str();
+  const std::vector<int64_t>& ints = attribute.ints;
+  const int length = static_cast<int>(attribute.type == kFloatType ? attribute.floats.size() : ints.size());
+  switch (attribute.type) {
+    case kString:
+      return graphApi().TF_SetAttrString(node, name, attribute.text.data(), attribute.text.size());
+    case kInt:
+      return attribute.list ? graphApi().TF_SetAttrIntList(node, name, ints.data(), length)
+                            : graphApi().TF_SetAttrInt(node, name, ints[0]);
+    case kFloatType:
+      return attribute.list ? graphApi().TF_SetAttrFloatList(node, name, attribute.floats.data(), length)
+                            : graphApi().TF_SetAttrFloat(node, name, attribute.floats[0]);
+    case kBool: {
+      const std::vector<unsigned char> flags(ints.begin(), ints.end());
+      return attribute.list ? graphApi().TF_SetAttrBoolList(node, name, flags.data(), length)
+                            : graphApi().TF_SetAttrBool(node, name, flags[0]);
+    }
+    case kType:
+      return graphApi().TF_SetAttrType(node, name, static_cast<int>(ints[0]));
+    case kShape:
+      return graphApi().TF_SetAttrShape(node, name, ints.data(), length);
+  }
+}
+
+}  // namespace
+
+Status GraphBuilder::build() {
+  for (const TensorType& argument : definition_.arguments) VLLTR_RETURN_IF_ERROR(addArgument(argument));
+  for (const ConstantTensor& constant : definition_.constants) VLLTR_RETURN_IF_ERROR(addConstant(constant));
+  for (const FunctionOp& op : definition_.ops) VLLTR_RETURN_IF_ERROR(addOp(op));
+  for (const int number : definition_.results) {
+    if (number < 0 || number >= static_cast<int>(values_.size())) {
+      return invalidArgument("result " + std::to_string(number) + " is no value of the function");
+    }
+  }
+  return Status();
+}
+
+Status GraphBuilder::addArgument(const TensorType& type) {
+  TF_OperationDescription* node = begin("Placeholder", "argument");
+  graphApi().TF_SetAttrType(node, "dtype", type.dtype);
+  graphApi().TF_SetAttrShape(node, "shape", type.shape.data(), static_cast<int>(type.shape.size()));
+  return finish(node, "an argument", 1);
+}
+
+Status GraphBuilder::addConstant(const ConstantTensor& constant) {
+  const std::vector<int64_t>& shape = constant.type.shape;
+  TF_Tensor* tensor = graphApi().TF_AllocateTensor(constant.type.dtype, shape.data(),
+                                                   static_cast<int>(shape.size()), constant.bytes);
+  if (tensor == nullptr) return Status(Code::kResourceExhausted, "no memory for a constant");
+  Status filled;
+  if (graphApi().TF_TensorByteSize(tensor) != constant.bytes) {
+    filled = invalidArgument("a constant's bytes do not fill its shape");
+  } else if (constant.bytes > 0) {
+    std::memcpy(api().TensorData(tensor), constant.data, constant.bytes);
+  }
+  if (filled.ok()) {
+    TF_OperationDescription* node = begin("Const", "constant");
+    graphApi().TF_SetAttrType(node, "dtype", constant.type.dtype);
+    TfStatus status;
+    graphApi().TF_SetAttrTensor(node, "value", tensor, status);
+    filled = finish(node, "a constant", 1);
+  }
+  api().DeleteTensor(tensor);
+  return filled;
+}
+
+Status GraphBuilder::addOp(const FunctionOp& op) {
+  const OpInfo* info = nullptr;
+  VLLTR_RETURN_IF_ERROR(infoOf(op, &info));
+  if (info->stateful) {
+    return invalidArgument(op.name + " (" + op.op +
+                           ") keeps a state of its own between calls, or draws at random");
+  }
+  std::vector<TF_Output> inputs;
+  for (const int number : op.inputs) {
+    if (number < 0 || number >= static_cast<int>(values_.size())) {
+      return invalidArgument(op.name + " reads value " + std::to_string(number) + ", which is not there yet");
+    }
+    inputs.push_back(value(number));
+  }
+  std::vector<size_t> lengths;
+  VLLTR_RETURN_IF_ERROR(split(op, *info, &lengths));
+  TF_OperationDescription* node = graphApi().TF_NewOperation(graph_.get(), op.op.c_str(), op.name.c_str());
+  size_t at = 0;
+  for (size_t i = 0; i < info->inputs.size(); ++i) {
+    const OpArgument& argument = info->inputs[i];
+    if (argument.numberAttribute.empty() && argument.typeListAttribute.empty()) {
+      graphApi().TF_AddInput(node, inputs[at]);
+    } else {
+      graphApi().TF_AddInputList(node, inputs.data() + at, static_cast<int>(lengths[i]));
+    }
+    at += lengths[i];
+  }
+  for (const OpAttribute& attribute : op.attributes) {
+    if (!info->inferred(attribute.name)) setAttribute(node, attribute);
+  }
+  return finish(node, op.name, op.outputs);
+}
+
+Status GraphBuilder::infoOf(const FunctionOp& op, const OpInfo** info) {
+  auto found = infos_.find(op.op);
+  if (found == infos_.end()) {
+    OpInfo fresh;
+    VLLTR_RETURN_IF_ERROR(opInfo(graph_.get(), op.op, &fresh));
+    found = infos_.emplace(op.op, std::move(fresh)).first;
+  }
+  *info = &found->second;
+  return Status();
+}
+
+TF_OperationDescription* GraphBuilder::begin(const char* op, const char* kind) {
+  return graphApi().TF_NewOperation(graph_.get(), op, (kind + std::to_string(values_.size())).c_str());
+}
+
+Status GraphBuilder::finish(TF_OperationDescription* node, const std::string& what, int outputs) {
+  TfStatus status;
+  TF_Operation* made = graphApi().TF_FinishOperation(node, status);
+  if (!status.ok()) return invalidArgument(what + ": " + api().Message(status));
+  for (int i = 0; i < outputs; ++i) values_.push_back({made, i});
+  return Status();
+}
+
+Status GraphBuilder::close(const std::string& name, FunctionPointer* function) const {
+  std::vector<TF_Output> arguments(values_.begin(),
+                                   values_.begin() + static_cast<int>(definition_.arguments.size()));
+  std::vector<TF_Output> results;
+  for (const int number : definition_.results) results.push_back(value(number));
+  return toFunction(graph_.get(), name, arguments, results, function);
+}
+
+std::vector<int> GraphBuilder::resultTypes() const {
+  std::vector<int> types;
+  for (const int number : definition_.results)
+    types.push_back(graphApi().TF_OperationOutputType(value(number)));
+  return types;
+}
+
+Status toFunction(TF_Graph* graph, const std::string& name, const std::vector<TF_Output>& arguments,
+                  const std::vector<TF_Output>& results, FunctionPointer* function) {
+  TfStatus status;
+  function->reset(graphApi().TF_GraphToFunction(
+      graph, name.c_str(), 0, -1, nullptr, static_cast<int>(arguments.size()), arguments.data(),
+      static_cast<int>(results.size()), results.data(), nullptr, nullptr, nullptr, status));
+  return status.take("function " + name);
+}
+
+}  // namespace vlltr::tensorflow
