@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'ERR_BACKEND' // a forced backend, kernel route or device that cannot be had
   | 'ERR_SETUP' // TensorFlow or the addon could not be set up
   | 'ERR_NATIVE' // a native kernel refused or failed
+  | 'ERR_CAPTURE' // a step that cannot become one TensorFlow function
   | 'ERR_DATA' // pictures, labels or class texts that cannot be used
   | 'ERR_CHECKPOINT' // a checkpoint or run folder that does not fit
   | 'ERR_NOT_FINITE' // NaN or Inf in a training step

@@ -59,9 +59,22 @@ export function runtime(): Runtime {
   return current;
 }
 
+let instead: KernelRoute | undefined;
+
 /** The route by which the package's own ops run. @throws VlltrError ERR_NOT_READY */
 export function kernels(): KernelRoute {
-  return runtime().kernels;
+  return instead ?? runtime().kernels;
+}
+
+/** Runs `f` with the package's own ops on another route. */
+export function withKernels<T>(route: KernelRoute, f: () => T): T {
+  const before = instead;
+  instead = route;
+  try {
+    return f();
+  } finally {
+    instead = before;
+  }
 }
 
 /** One phrase: backend, device and kernels. */

@@ -23,6 +23,17 @@ export interface TensorFlowBinding {
   readonly TF_ATTR_TYPE: number;
   readonly TF_ATTR_SHAPE: number;
   isUsingGpuDevice(): boolean;
+  /** Copies nothing: the tensor shares the array's memory. Gives the tensor's id. */
+  createTensor(shape: number[], dtype: number, values: ArrayBufferView): number;
+  executeOp(name: string, attributes: OpAttribute[], inputs: number[], outputs: number): TensorMetadata[];
+  tensorDataSync(id: number): tf.TypedArray;
+}
+
+/** A tensor inside the binding. */
+export interface TensorMetadata {
+  readonly id: number;
+  readonly dtype: number;
+  readonly shape: number[];
 }
 
 /** An attribute of a TensorFlow op as the binding takes it. */
@@ -34,8 +45,15 @@ export interface OpAttribute {
 
 /** tfjs-node's backend, as far as this package uses it. */
 export interface TensorFlowBackend extends tf.KernelBackend {
-  readonly binding: TensorFlowBinding;
+  binding: TensorFlowBinding;
   readonly isUsingGpuDevice: boolean;
+  readonly tensorMap: { get(dataId: object): { id: number | null; values: unknown } };
+  incRef(dataId: object): void;
+  /** Ids of tensors inside the binding; values that are still JavaScript's are handed to it now. */
+  getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
+  /** Puts values under a data id, to be handed to the binding when an op first needs them. */
+  move(dataId: object, values: unknown, shape: number[], dtype: tf.DataType, refCount: number): void;
+  createOutputTensor(metadata: TensorMetadata): tf.Tensor;
   executeMultipleOutputs(name: string, attributes: OpAttribute[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
 }
 
@@ -91,6 +109,11 @@ export function registerTensorFlow(installed: InstalledTensorFlow, cpuOnly: bool
   tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, name), 3);
   require('@tensorflow/tfjs-node/dist/register_all_kernels');
   loaded = installed;
+}
+
+/** Path of the binding that runs. Undefined before `registerTensorFlow`. */
+export function loadedBinding(): string | undefined {
+  return loaded?.binding;
 }
 
 /** Node 23 removed functions of `util` that tfjs-node still calls; before that they print a warning. */

@@ -5,7 +5,7 @@ import { check, VlltrError } from '../errors.js';
 import { PARTIAL_SUFFIX } from '../files/atomic.js';
 import { type FileTensors, readSafetensors, writeSafetensors } from '../files/safetensors.js';
 import { tf } from '../runtime/tf.js';
-import { firstNonFinite, leaves, mapTree, type TensorTree } from './tree.js';
+import { firstNonFinite, leaves, mapTree, type TensorTree } from '../runtime/tree.js';
 
 /** Leaves of a configuration under dotted keys, values as JSON. */
 function flatten(value: unknown, key = ''): [string, string][] {

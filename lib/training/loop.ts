@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
+import { disposeTree, firstNonFinite, leaves, readScalars, type TensorTree } from '../runtime/tree.js';
 import { lastGoodState, pruneCheckpoints, saveState } from './checkpoint.js';
 import { type FlatLayout, nameAt } from './flat.js';
 import { appendMetrics, truncateMetrics } from './metrics.js';
-import { disposeTree, firstNonFinite, leaves, readScalars, type TensorTree } from './tree.js';
 
 /** How far a run has come. */
 export interface Progress {

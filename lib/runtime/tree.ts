@@ -1,5 +1,5 @@
 import { check } from '../errors.js';
-import { tf } from '../runtime/tf.js';
+import { tf } from './tf.js';
 
 /** Nested records of tensors: a training state, the inputs of a step. */
 export interface TensorTree {

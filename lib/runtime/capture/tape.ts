@@ -1,0 +1,186 @@
+import { VlltrError } from '../../errors.js';
+import type { OpAttribute, TensorFlowBackend, TensorFlowBinding } from '../tensorflow.js';
+import type { tf } from '../tf.js';
+import { type Origin, originHere, withDeepStacks } from './origin.js';
+
+/** A value on a tape: an argument of the step, a tensor from outside, a constant, or output `output` of an op. */
+export type Value =
+  | { readonly kind: 'argument' | 'external' | 'constant'; readonly index: number }
+  | { readonly kind: 'op'; readonly index: number; readonly output: number };
+
+export interface TapeConstant {
+  readonly kind: 'constant';
+  readonly dtype: number;
+  readonly shape: readonly number[];
+  readonly values: Uint8Array;
+  readonly origin: () => Origin;
+}
+
+export interface TapeOp {
+  readonly kind: 'op';
+  readonly name: string;
+  readonly attributes: readonly OpAttribute[];
+  readonly inputs: readonly Value[];
+  readonly outputs: number;
+  readonly origin: () => Origin;
+}
+
+/** A tensor that the step uses without being given it: frozen parameters, a mask made before. */
+export interface External {
+  readonly id: number;
+  readonly info: tf.TensorInfo;
+}
+
+/** Everything that TensorFlow did for one call of a step, in order. */
+export interface Tape {
+  readonly entries: readonly (TapeConstant | TapeOp)[];
+  readonly constants: readonly TapeConstant[];
+  readonly ops: readonly TapeOp[];
+  readonly externals: readonly External[];
+}
+
+/**
+ * Records what TensorFlow.js hands to TensorFlow. All its kernels pass through two methods of the binding, `executeOp`
+ * and `createTensor`; while `run` runs they are replaced by ones that also write a tape.
+ */
+export class Recorder {
+  readonly #backend: TensorFlowBackend;
+  readonly #binding: TensorFlowBinding;
+  readonly #values = new Map<number, Value>();
+  readonly #entries: (TapeConstant | TapeOp)[] = [];
+  readonly #constants: TapeConstant[] = [];
+  readonly #ops: TapeOp[] = [];
+  readonly #externals: External[] = [];
+  /** Data whose values were made during the recording; others that are still JavaScript's come from outside. */
+  readonly #fresh = new WeakSet<object>();
+  #paused = false;
+
+  /** @param strict whether what cannot be captured is thrown where it happens, or only noted in `failure` */
+  constructor(
+    backend: TensorFlowBackend,
+    args: readonly tf.Tensor[],
+    private readonly strict: boolean,
+  ) {
+    this.#backend = backend;
+    this.#binding = backend.binding;
+    backend.getInputTensorIds(args).forEach((id, index) => {
+      if (!this.#values.has(id)) this.#values.set(id, { kind: 'argument', index });
+    });
+  }
+
+  /** Why the step cannot be captured, if it cannot. */
+  failure: VlltrError | undefined;
+
+  get tape(): Tape {
+    return { entries: this.#entries, constants: this.#constants, ops: this.#ops, externals: this.#externals };
+  }
+
+  run<T>(f: () => T): T {
+    const backend = this.#backend;
+    const plain = { getInputTensorIds: backend.getInputTensorIds, move: backend.move };
+    backend.binding = Object.create(this.#binding, {
+      executeOp: { value: this.#executeOp },
+      createTensor: { value: this.#createTensor },
+      tensorDataSync: { value: this.#tensorDataSync },
+    });
+    backend.move = (dataId, ...rest) => {
+      this.#fresh.add(dataId);
+      plain.move.call(backend, dataId, ...rest);
+    };
+    backend.getInputTensorIds = (tensors) => this.#ids(tensors, (list) => plain.getInputTensorIds.call(backend, list));
+    try {
+      return withDeepStacks(f);
+    } finally {
+      backend.binding = this.#binding;
+      Object.assign(backend, plain);
+    }
+  }
+
+  /** The value that a tensor is. Inside `run`. */
+  valueOf(tensor: tf.Tensor): Value {
+    return this.#values.get(this.#backend.getInputTensorIds([tensor])[0]!)!;
+  }
+
+  #ids(tensors: readonly tf.TensorInfo[], plain: (tensors: readonly tf.TensorInfo[]) => number[]): number[] {
+    for (const tensor of tensors) {
+      if (!tensor.dataId || this.#fresh.has(tensor.dataId)) continue;
+      this.#paused = true; // made before the step, handed over now: no constant of the step
+      plain([tensor]);
+      this.#paused = false;
+    }
+    const ids = plain(tensors);
+    ids.forEach((id, i) => {
+      if (this.#values.has(id)) return;
+      const { dataId, shape, dtype } = tensors[i]!;
+      this.#values.set(id, { kind: 'external', index: this.#externals.length });
+      this.#externals.push({ id, info: { dataId, shape: [...shape], dtype } });
+    });
+    return ids;
+  }
+
+  readonly #executeOp: TensorFlowBinding['executeOp'] = (name, attributes, inputs, count) => {
+    const origin = originHere();
+    const made = this.#binding.executeOp(name, attributes, inputs, count);
+    const index = this.#ops.length;
+    const op: TapeOp = {
+      kind: 'op',
+      name,
+      attributes: attributes.map((a) => ({ ...a, value: Array.isArray(a.value) ? [...a.value] : a.value })),
+      inputs: inputs.map((id) => this.#values.get(id) ?? this.#unknown(name, origin)),
+      outputs: made.length,
+      origin,
+    };
+    this.#ops.push(op);
+    this.#entries.push(op);
+    made.forEach(({ id }, output) => {
+      this.#values.set(id, { kind: 'op', index, output });
+    });
+    return made;
+  };
+
+  readonly #createTensor: TensorFlowBinding['createTensor'] = (shape, dtype, values) => {
+    const id = this.#binding.createTensor(shape, dtype, values);
+    if (this.#paused) return id;
+    const origin = originHere();
+    if (!ArrayBuffer.isView(values)) this.#fail(`makes a tensor of strings (${describe(origin())})`);
+    const constant: TapeConstant = {
+      kind: 'constant',
+      dtype,
+      shape: [...shape],
+      values: ArrayBuffer.isView(values)
+        ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice()
+        : new Uint8Array(),
+      origin,
+    };
+    this.#values.set(id, { kind: 'constant', index: this.#constants.length });
+    this.#constants.push(constant);
+    this.#entries.push(constant);
+    return id;
+  };
+
+  readonly #tensorDataSync: TensorFlowBinding['tensorDataSync'] = (id) => {
+    const kind = this.#values.get(id)?.kind;
+    // What is the same in every call may be read.
+    if (kind !== 'constant' && kind !== 'external')
+      this.#fail(
+        `reads a tensor back (${describe(originHere()())}): what follows from its values would be frozen at those of one ` +
+          'call; compute with tensors, or give the value as an input',
+      );
+    return this.#binding.tensorDataSync(id);
+  };
+
+  #unknown(op: string, origin: () => Origin): Value {
+    this.#fail(`gives ${op} a tensor that did not come from TensorFlow.js (${describe(origin())})`);
+    return { kind: 'external', index: -1 };
+  }
+
+  #fail(what: string): void {
+    this.failure ??= new VlltrError('ERR_CAPTURE', `The step cannot be captured: it ${what}.`);
+    if (this.strict) throw this.failure;
+  }
+}
+
+/** `matMul at file:line`. */
+export function describe({ op, where }: Origin): string {
+  return op ? `${op} at ${where}` : `at ${where}`;
+}
