@@ -22,6 +22,12 @@ Status addToContext(TFE_Context* context, TF_Function* function, const std::stri
   return status.take("adding function " + name);
 }
 
+Status removeByName(TFE_Context* context, const std::string& name) {
+  TfStatus status;
+  graphApi().TFE_ContextRemoveFunction(context, name.c_str(), status);
+  return status.take("removing function " + name);
+}
+
 std::string bodyName(const std::string& name) { return name + "_body"; }
 
 /**
@@ -73,14 +79,16 @@ Status defineFunction(TFE_Context* context, const FunctionDefinition& definition
   // Inlined, the body would be optimised under the caller's configuration.
   VLLTR_RETURN_IF_ERROR(setTrue(function.get(), "_noinline"));
   VLLTR_RETURN_IF_ERROR(wrap(definition, builder.resultTypes(), function.get(), &outer));
-  return addToContext(context, outer.get(), definition.name);  // brings the body along
+  VLLTR_RETURN_IF_ERROR(addToContext(context, function.get(), name));
+  const Status added = addToContext(context, outer.get(), definition.name);
+  if (!added.ok()) (void)removeByName(context, name);
+  return added;
 }
 
 Status removeFunction(TFE_Context* context, const std::string& name) {
   VLLTR_RETURN_IF_ERROR(findGraphApi());
-  TfStatus status;
-  graphApi().TFE_ContextRemoveFunction(context, name.c_str(), status);
-  return status.take("removing function " + name);
+  (void)removeByName(context, bodyName(name));  // there is one where the function has a configuration
+  return removeByName(context, name);
 }
 
 Status bindingContext(const std::string& binding, TFE_Context** context) {

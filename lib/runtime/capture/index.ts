@@ -3,11 +3,11 @@ import { hasTensorFlow } from '../fused.js';
 import { withKernels } from '../ready.js';
 import { loadedBinding, type TensorFlowBackend } from '../tensorflow.js';
 import { tf } from '../tf.js';
-import { leaves, mapTree, type TensorTree } from '../tree.js';
+import { disposeTree, leaves, mapTree, type TensorTree } from '../tree.js';
 import { difference, same } from './compare.js';
 import { StepFunction } from './function.js';
 import { type Precision, precisionConfig } from './precision.js';
-import { Recorder, type Tape, type Value } from './tape.js';
+import { Recorder, type Value } from './tape.js';
 
 export type { Precision } from './precision.js';
 
@@ -40,15 +40,17 @@ export interface CapturedStep<S extends TensorTree, I extends TensorTree, O exte
 const SIGNATURES = 16;
 
 /**
- * Makes a step one TensorFlow function. The first two calls of every signature of shapes run op by op and are recorded;
- * what differs between the recordings is an error, since a function would freeze it. From the third on TensorFlow runs
- * the whole step at once, fused and in parallel, on the tensors that TensorFlow.js holds: nothing is copied, results
- * are tensors like any others. Results do not carry gradients. Without backend `tensorflow` and the addon the step runs
- * op by op.
+ * Makes a step one TensorFlow function. At the first call of every signature of shapes the step runs op by op twice, on
+ * the arguments and on copies of them, and is recorded; what differs between the recordings is an error, since a
+ * function would freeze it. Then, and in every later call, TensorFlow runs the whole step at once, fused and in
+ * parallel, on the tensors that TensorFlow.js holds: nothing is copied, results are tensors like any others. All results
+ * come from the function, so that a resumed run gives the numbers of an unbroken one, though oneDNN may round otherwise
+ * inside a function than op by op. Results do not carry gradients. Without backend `tensorflow` and the addon the step
+ * runs op by op.
  *
  * A tensor that the step uses without being given it (frozen parameters) is kept by the function and must be the same
- * in every call; what is made inside from numbers becomes a constant. What changes only later than the second call
- * cannot be noticed: make the step pure.
+ * in every call; what is made inside from numbers becomes a constant. What changes only in later calls cannot be
+ * noticed: make the step pure.
  * @throws VlltrError ERR_ARGUMENT; the captured step throws ERR_CAPTURE where the step cannot be captured (see
  * `onFailure`), ERR_NATIVE naming the op where TensorFlow fails
  */
@@ -62,11 +64,10 @@ export function capture<S extends TensorTree, I extends TensorTree, O extends Te
 
 let recording = false;
 
-/** One signature: recorded once, then a function. */
+/** What one signature of shapes has become. */
 interface Entry<S extends TensorTree, O extends TensorTree> {
-  first?: { tape: Tape; template: Template<S, O> };
-  function?: StepFunction;
-  template?: Template<S, O>;
+  function: StepFunction;
+  template: Template<S, O>;
 }
 
 /** Where each leaf of the step's result comes from. */
@@ -100,78 +101,92 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
   call(state: S, inputs: I): { state: S; outputs: O } {
     // A captured step inside another is part of it.
     if (this.#failed || recording || !hasTensorFlow() || !loadedBinding()) return this.step(state, inputs);
-    const named = [...leaves(state, 'state/'), ...leaves(inputs, 'inputs/')];
-    const args = named.map(([, tensor]) => tensor);
+    const args = flat(state, inputs);
     const backend = tf.backend() as TensorFlowBackend;
-    const key = signature(named, backend.getInputTensorIds(args));
-    const entry = this.#entries.get(key) ?? {};
+    const key = signature(leaves({ state, inputs }), backend.getInputTensorIds(args));
+    const entry = this.#entries.get(key) ?? this.#make(backend, args, state, inputs);
+    if (!entry) return this.step(state, inputs);
     this.#entries.delete(key); // the last one used is the last of the map
     this.#entries.set(key, entry);
-    if (entry.function) return rebuild(entry.function, entry.template!, args);
-    try {
-      return this.#record(backend, entry, args, state, inputs);
-    } finally {
-      this.#evict();
-    }
+    this.#evict();
+    return rebuild(entry, args);
   }
 
   dispose(): void {
-    for (const { function: made } of this.#entries.values()) made?.dispose();
+    for (const { function: made } of this.#entries.values()) made.dispose();
     this.#entries.clear();
   }
 
-  #record(backend: TensorFlowBackend, entry: Entry<S, O>, args: tf.Tensor[], state: S, inputs: I) {
+  /** Records the step twice and makes the function; undefined where it cannot be made and `onFailure` was told so. */
+  #make(backend: TensorFlowBackend, args: tf.Tensor[], state: S, inputs: I): Entry<S, O> | undefined {
     const { onFailure, xla = false, name = 'step' } = this.options;
-    const recorder = new Recorder(backend, args, !onFailure);
-    recording = true;
-    let template: Template<S, O>;
-    let result: { state: S; outputs: O };
     try {
-      [result, template] = recorder.run(() => {
-        const run = () => this.step(state, inputs);
-        const result = tf.tidy(() => (xla ? withKernels('tfjs', run) : run()));
-        return [result, templateOf(result, recorder)] as const;
-      });
-    } finally {
-      recording = false;
-    }
-    try {
-      if (recorder.failure) throw recorder.failure;
-      const { tape } = recorder;
-      if (!entry.first) {
-        entry.first = { tape, template };
-        return result;
-      }
-      const differs = difference(entry.first.tape, tape) ?? resultDifference(entry.first.template, template);
+      const first = this.#record(backend, args, state, inputs);
+      const again = this.#recordAgain(backend, state, inputs);
+      const differs = difference(first.tape, again.tape) ?? resultDifference(first.template, again.template);
       if (differs) throw differs;
+      const { tape, template } = first;
       const results = template.values.filter(isComputed);
-      entry.function = new StepFunction(backend, name, args, tape, results, { config: this.#config, xla });
-      entry.template = template;
-      entry.first = undefined;
+      const made = new StepFunction(backend, name, args, tape, results, { config: this.#config, xla });
+      return { function: made, template };
     } catch (error) {
-      if (!onFailure || !(error instanceof VlltrError)) {
-        tf.dispose(
-          leaves(result)
-            .map(([, tensor]) => tensor)
-            .filter((tensor) => !args.includes(tensor)),
-        );
-        throw error;
-      }
+      if (!onFailure || !(error instanceof VlltrError) || error.code !== 'ERR_CAPTURE') throw error;
       this.#failed = true;
       this.dispose();
       onFailure(error);
+      return undefined;
     }
-    return result;
+  }
+
+  /** The same on other tensors of the same values: a step that holds on to those of the first call is found out. */
+  #recordAgain(backend: TensorFlowBackend, state: S, inputs: I) {
+    const copied = new Map<object, tf.Tensor>();
+    const copy = (t: tf.Tensor): tf.Tensor => {
+      const known = copied.get(t.dataId);
+      if (known) return known.clone(); // what was one tensor under two names stays one
+      const made = t.reshape(t.shape);
+      copied.set(t.dataId, made);
+      return made;
+    };
+    const copies = tf.tidy(() => mapTree({ state, inputs } as { state: S; inputs: I }, copy));
+    try {
+      return this.#record(backend, flat(copies.state, copies.inputs), copies.state, copies.inputs);
+    } finally {
+      disposeTree(copies);
+    }
+  }
+
+  /** Runs the step op by op for its tape alone. */
+  #record(backend: TensorFlowBackend, args: tf.Tensor[], state: S, inputs: I) {
+    const recorder = new Recorder(backend, args);
+    const run = () => this.step(state, inputs);
+    recording = true;
+    try {
+      const template = recorder.run(() => {
+        const result = tf.tidy(() => (this.options.xla ? withKernels('tfjs', run) : run()));
+        const made = templateOf(result, recorder);
+        disposeTree(result as unknown as TensorTree, { state, inputs });
+        return made;
+      });
+      if (recorder.failure) throw recorder.failure;
+      return { tape: recorder.tape, template };
+    } finally {
+      recording = false;
+    }
   }
 
   #evict(): void {
     for (const [key, { function: made }] of this.#entries) {
       if (this.#entries.size <= this.#limit) return;
-      made?.dispose();
+      made.dispose();
       this.#entries.delete(key);
     }
   }
 }
+
+/** The tensors of both trees, in the order of a function's arguments. */
+const flat = (state: TensorTree, inputs: TensorTree): tf.Tensor[] =>
+  leaves({ state, inputs }).map(([, tensor]) => tensor);
 
 const isComputed = (value: Value): boolean => value.kind === 'op' || value.kind === 'constant';
 
@@ -222,10 +237,10 @@ function resultDifference<S extends TensorTree, O extends TensorTree>(
 
 /** Runs a function and puts its tensors where the step's own would be. */
 function rebuild<S extends TensorTree, O extends TensorTree>(
-  made: StepFunction,
-  { result, values, at }: Template<S, O>,
+  { function: made, template }: Entry<S, O>,
   args: readonly tf.Tensor[],
 ): { state: S; outputs: O } {
+  const { result, values, at } = template;
   const computed = made.run(args);
   let next = 0;
   const tensors = values.map((value) => {

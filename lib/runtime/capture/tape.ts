@@ -55,12 +55,7 @@ export class Recorder {
   readonly #fresh = new WeakSet<object>();
   #paused = false;
 
-  /** @param strict whether what cannot be captured is thrown where it happens, or only noted in `failure` */
-  constructor(
-    backend: TensorFlowBackend,
-    args: readonly tf.Tensor[],
-    private readonly strict: boolean,
-  ) {
+  constructor(backend: TensorFlowBackend, args: readonly tf.Tensor[]) {
     this.#backend = backend;
     this.#binding = backend.binding;
     backend.getInputTensorIds(args).forEach((id, index) => {
@@ -68,7 +63,7 @@ export class Recorder {
     });
   }
 
-  /** Why the step cannot be captured, if it cannot. */
+  /** Why the step cannot be captured, if it cannot: noted, so that the step runs to its end and frees what it made. */
   failure: VlltrError | undefined;
 
   get tape(): Tape {
@@ -176,7 +171,6 @@ export class Recorder {
 
   #fail(what: string): void {
     this.failure ??= new VlltrError('ERR_CAPTURE', `The step cannot be captured: it ${what}.`);
-    if (this.strict) throw this.failure;
   }
 }
 
