@@ -12,6 +12,9 @@ export interface Addon {
   /** Registers the ops of `TENSORFLOW_OPS` in the TensorFlow of this process; again, it does nothing. */
   registerTensorFlowOps(): TensorFlowRegistration;
 
+  /** Whether `defineFunction` can work on this binding, which this environment has loaded. */
+  canDefineFunctions(binding: string): boolean;
+
   /**
    * Makes a TensorFlow function of a list of ops and adds it to the context of TensorFlow.js's binding, which can then
    * run it by its name as an op.

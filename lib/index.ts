@@ -78,6 +78,14 @@ export { type ErrorCode, VlltrError } from './errors.js';
 export type { AnchorAttentionArguments, AnchorAttentionWeights } from './ops/anchorAttention.js';
 export type { ClasswiseContrastiveArguments, ClasswiseContrastiveResult } from './ops/classwiseContrastive.js';
 export {
+  type CapturedStep,
+  type CaptureOptions,
+  canCapture,
+  capture,
+  type Precision,
+  type Step,
+} from './runtime/capture/index.js';
+export {
   type Backend,
   type Device,
   type KernelRoute,
@@ -86,6 +94,7 @@ export {
   ready,
 } from './runtime/ready.js';
 export { type TensorMap, tf } from './runtime/tf.js';
+export type { TensorTree } from './runtime/tree.js';
 export type { AccuracyReport, ShotAccuracy } from './stages/accuracy.js';
 export type { EvaluationRow, Stage1Evaluation } from './stages/evaluation.js';
 export type { Anchors } from './stages/head.js';

@@ -53,6 +53,7 @@ struct Method {
 constexpr Method kMethods[] = {
     {"info", 0, false, info},
     {"registerTensorFlowOps", 0, false, registerTensorFlowOps},
+    {"canDefineFunctions", 1, false, canDefineFunctions},
     {"defineFunction", 2, false, defineFunction},
     {"removeFunction", 2, false, removeFunction},
     {"layerNormForward", 7, true, layerNormForward},

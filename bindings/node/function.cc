@@ -110,6 +110,13 @@ TFE_Context* contextOf(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
+Napi::Value canDefineFunctions(const Napi::CallbackInfo& info) {
+  TFE_Context* context = nullptr;
+  Status status = tensorflow::findGraphApi();
+  if (status.ok()) status = tensorflow::bindingContext(info[0].As<Napi::String>().Utf8Value(), &context);
+  return Napi::Boolean::New(info.Env(), status.ok());
+}
+
 Napi::Value defineFunction(const Napi::CallbackInfo& info) {
   const FunctionDefinition made = definition(info[1].As<Napi::Object>());
   const Status status = tensorflow::defineFunction(contextOf(info), made);

@@ -5,6 +5,7 @@
 namespace vlltr::node {
 
 // TensorFlow functions (bindings/tensorflow/function.h).
+Napi::Value canDefineFunctions(const Napi::CallbackInfo& info);
 Napi::Value defineFunction(const Napi::CallbackInfo& info);
 Napi::Value removeFunction(const Napi::CallbackInfo& info);
 

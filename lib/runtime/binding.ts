@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
@@ -18,27 +18,41 @@ export interface BindingStamp {
   readonly built: string;
 }
 
-const STAMP = 'binding.json';
+/** One for each version of the sources: two checkouts share the cache. */
+const stampName = (hash: string): string => `binding-${hash}.json`;
 const FLAGS = ['-std=c++17', '-O2', '-fPIC', '-shared', '-DNAPI_VERSION=8'];
 const LINK = ['-Wl,-rpath,$ORIGIN/tensorflow', '-Wl,--wrap=TFE_NewContext'];
 const DEFINES = ['-DNODE_GYP_MODULE_NAME=tfjs_binding', '-DBUILDING_NODE_EXTENSION'];
 
-/** The verified binding of a layout, or undefined. */
+/** The verified binding of a layout: that of this package's sources, or without sources the newest one. */
 export function findBinding(layout: Layout): BindingStamp | undefined {
+  const sources = bindingSources();
+  const names = sources ? [stampName(sources.hash)] : stampsByAge(layout.folder);
+  for (const name of names) {
+    try {
+      const stamp = JSON.parse(readFileSync(join(layout.folder, name), 'utf8')) as BindingStamp;
+      if (stamp.format === 1 && existsSync(join(layout.folder, stamp.binding))) return stamp;
+    } catch {}
+  }
+  return undefined;
+}
+
+/** Names of a folder's stamps, newest first. */
+function stampsByAge(folder: string): string[] {
   try {
-    const stamp = JSON.parse(readFileSync(join(layout.folder, STAMP), 'utf8')) as BindingStamp;
-    return stamp.format === 1 && existsSync(join(layout.folder, stamp.binding)) ? stamp : undefined;
+    const age = (name: string): number => statSync(join(folder, name)).mtimeMs;
+    const names = readdirSync(folder).filter((name) => /^binding-\w+\.json$/.test(name));
+    return names.sort((a, b) => age(b) - age(a));
   } catch {
-    return undefined;
+    return [];
   }
 }
 
 /** Builds tfjs-node's binding against a layout and verifies it, or returns the one that is there and up to date. */
 export async function makeBinding(layout: Layout, log: Log): Promise<BindingStamp> {
   const present = findBinding(layout);
+  if (present) return present;
   const sources = bindingSources();
-  // An installed package has no sources to compare with: what was verified stays good.
-  if (present && (!sources || present.built === sources.hash)) return present;
   check(
     sources,
     'ERR_SETUP',
@@ -54,9 +68,9 @@ export async function makeBinding(layout: Layout, log: Log): Promise<BindingStam
     throw error;
   });
   const stamp: BindingStamp = { format: 1, binding: name, tensorflow, built: sources.hash };
-  const temporary = join(layout.folder, `.${STAMP}-${process.pid}`);
+  const temporary = join(layout.folder, `.stamp-${process.pid}`);
   await writeFile(temporary, `${JSON.stringify(stamp, null, 1)}\n`);
-  await rename(temporary, join(layout.folder, STAMP));
+  await rename(temporary, join(layout.folder, stampName(sources.hash)));
   return stamp;
 }
 

@@ -87,7 +87,10 @@ export function createOptimiser(model: TensorMap, options: OptimiserOptions): Tr
     state: {
       params,
       ...adamwInit(layout),
-      buffers: Object.fromEntries(entries.filter(([name]) => isBuffer(name)).map(([name, t]) => [name, t.clone()])),
+      // Tensors of their own: the model may be a teacher too, whose statistics a captured step takes for constants.
+      buffers: Object.fromEntries(
+        entries.filter(([name]) => isBuffer(name)).map(([name, t]) => [name, t.reshape(t.shape)]),
+      ),
     },
     frozen: Object.fromEntries(entries.filter(([name]) => !isBuffer(name) && isFrozen(name))),
   };

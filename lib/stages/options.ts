@@ -1,3 +1,4 @@
+import type { Precision } from '../runtime/capture/index.js';
 import type { AugmentOptions } from '../training/augment.js';
 import type { Progress } from '../training/loop.js';
 
@@ -37,6 +38,15 @@ export interface TrainOptions {
   checkpointEvery: number;
   /** Updates between measurements on the validation split; 0: none. */
   evaluateEvery: number;
+  /**
+   * Whether an update runs as one TensorFlow function on backend `tensorflow`: `auto` (default) says so where it cannot
+   * and goes on op by op, `on` refuses then, `off` runs op by op.
+   */
+  capture?: 'auto' | 'on' | 'off';
+  /** Arithmetic of products and convolutions in a captured update; parameters stay float32. Default fp32. */
+  precision?: Precision;
+  /** Captured updates are compiled by XLA. Default false. */
+  xla?: boolean;
 }
 
 export interface ContrastiveOptions extends TrainOptions {

@@ -1,5 +1,6 @@
 import type { ImageSource, LongTailData } from '../data/types.js';
 import { check } from '../errors.js';
+import { capture } from '../runtime/capture/index.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { type AugmentOptions, augment } from '../training/augment.js';
 import { train } from '../training/loop.js';
@@ -98,7 +99,9 @@ export async function runStage(spec: {
   // How often a run is saved and measured changes nothing in it: a resumed run may do so differently.
   const { checkpointEvery, evaluateEvery, ...guarded } = options;
   const rate = scheduleOf(options, spec.pictures);
-  const step = (now: StepState, inputs: StepInputs) => optimise(optimiser, now, inputs, frozen, spec.loss(inputs));
+  const step = captured(name, options, (now: StepState, inputs: StepInputs) =>
+    optimise(optimiser, now, inputs, frozen, spec.loss(inputs)),
+  );
   const measure = async (now: StepState): Promise<Record<string, number>> => {
     const model = modelOf(optimiser, now);
     try {
@@ -129,6 +132,17 @@ export async function runStage(spec: {
     });
     return finish(optimiser, last, frozen);
   } finally {
+    step.dispose();
     disposeOptimiser(optimiser);
   }
+}
+
+type UpdateStep = (state: StepState, inputs: StepInputs) => { state: StepState; outputs: Record<string, tf.Tensor> };
+
+/** The step as one TensorFlow function, as the options have it. */
+function captured(name: string, options: TrainOptions, step: UpdateStep): UpdateStep & { dispose(): void } {
+  const { capture: how = 'auto', precision, xla } = options;
+  if (how === 'off') return Object.assign((...args: Parameters<UpdateStep>) => step(...args), { dispose: () => {} });
+  const warn = (error: Error): void => console.warn(`${name} runs op by op, slower: ${error.message}`);
+  return capture(step, { name, precision, xla, onFailure: how === 'auto' ? warn : undefined });
 }

@@ -55,6 +55,13 @@ export class TextBank {
     return this.sentences[c]![row - this.offsets[c]!]!;
   }
 
+  /** All rows, by the number of their tokens. */
+  byLength(): Int32Array {
+    return Int32Array.from({ length: this.length }, (_, row) => row).sort(
+      (a, b) => this.lengths[a]! - this.lengths[b]! || a - b,
+    );
+  }
+
   /** Token ids of the named rows, int32 [rows.length, L], L the longest of them rounded up. */
   batch(rows: ArrayLike<number>): tf.Tensor2D {
     return idBatch(this.ids, this.lengths, this.contextLength, rows);

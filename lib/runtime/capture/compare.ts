@@ -56,10 +56,32 @@ function opDifference(a: TapeOp, b: TapeOp): string | undefined {
 }
 
 function externalDifference(tape: Tape, index: number): string {
-  const user = tape.ops.find(({ inputs }) => inputs.some((v) => v.kind === 'external' && v.index === index));
   const { shape, dtype } = tape.externals[index]!.info;
-  const where = user ? `, an input of ${user.name} (${describe(user.origin())}),` : '';
-  return `a tensor from outside the step, ${dtype} [${shape}]${where} was another one the second time`;
+  return `a tensor from outside the step, ${dtype} [${shape}]${usedBy(tape, index)} was another one the second time`;
+}
+
+function usedBy(tape: Tape, external: number): string {
+  const user = tape.ops.find(({ inputs }) => inputs.some((v) => v.kind === 'external' && v.index === external));
+  return user ? `, an input of ${user.name} (${describe(user.origin())}),` : '';
+}
+
+/**
+ * The first argument that a step recorded on copies nevertheless used itself, having got hold of it by another way.
+ * @param named the arguments by path, and their ids
+ */
+export function heldArgument(
+  tape: Tape,
+  named: readonly [path: string, tensor: unknown][],
+  ids: readonly number[],
+): VlltrError | undefined {
+  const index = tape.externals.findIndex(({ id }) => ids.includes(id));
+  if (index < 0) return undefined;
+  const [path] = named[ids.indexOf(tape.externals[index]!.id)]!;
+  return new VlltrError(
+    'ERR_CAPTURE',
+    `The step cannot be captured: ${path}${usedBy(tape, index)} is also used from outside, where the next call would ` +
+      'not change it. Take it from the arguments; if it is meant to stay the same, give the step another tensor of its values.',
+  );
 }
 
 /** Whether two values are the same on tapes of the same step. */

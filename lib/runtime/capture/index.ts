@@ -1,10 +1,11 @@
+import { loadAddon } from '../../../bindings/load.js';
 import { VlltrError } from '../../errors.js';
 import { hasTensorFlow } from '../fused.js';
 import { withKernels } from '../ready.js';
 import { loadedBinding, type TensorFlowBackend } from '../tensorflow.js';
 import { tf } from '../tf.js';
 import { disposeTree, leaves, mapTree, type TensorTree } from '../tree.js';
-import { difference, same } from './compare.js';
+import { difference, heldArgument, same } from './compare.js';
 import { StepFunction } from './function.js';
 import { type Precision, precisionConfig } from './precision.js';
 import { Recorder, type Value } from './tape.js';
@@ -62,6 +63,24 @@ export function capture<S extends TensorTree, I extends TensorTree, O extends Te
   return Object.assign((state: S, inputs: I) => captured.call(state, inputs), { dispose: () => captured.dispose() });
 }
 
+let able: boolean | undefined;
+
+/** Whether a step can be captured here: TensorFlow runs, on a binding that the addon can add functions to. */
+export function canCapture(): boolean {
+  if (!hasTensorFlow()) return false;
+  able ??= isAble(); // whatever route the package's own ops take
+  return able;
+}
+
+function isAble(): boolean {
+  const binding = loadedBinding();
+  try {
+    return binding !== undefined && loadAddon().canDefineFunctions(binding);
+  } catch {
+    return false;
+  }
+}
+
 let recording = false;
 
 /** What one signature of shapes has become. */
@@ -100,7 +119,7 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
 
   call(state: S, inputs: I): { state: S; outputs: O } {
     // A captured step inside another is part of it.
-    if (this.#failed || recording || !hasTensorFlow() || !loadedBinding()) return this.step(state, inputs);
+    if (this.#failed || recording || !canCapture()) return this.step(state, inputs);
     const args = flat(state, inputs);
     const backend = tf.backend() as TensorFlowBackend;
     const key = signature(leaves({ state, inputs }), backend.getInputTensorIds(args));
@@ -121,9 +140,12 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
   #make(backend: TensorFlowBackend, args: tf.Tensor[], state: S, inputs: I): Entry<S, O> | undefined {
     const { onFailure, xla = false, name = 'step' } = this.options;
     try {
-      const first = this.#record(backend, args, state, inputs);
-      const again = this.#recordAgain(backend, state, inputs);
-      const differs = difference(first.tape, again.tape) ?? resultDifference(first.template, again.template);
+      const first = this.#recordCopies(backend, state, inputs);
+      const again = this.#recordCopies(backend, state, inputs);
+      const differs =
+        heldArgument(first.tape, leaves({ state, inputs }), backend.getInputTensorIds(args)) ??
+        difference(first.tape, again.tape) ??
+        resultDifference(first.template, again.template);
       if (differs) throw differs;
       const { tape, template } = first;
       const results = template.values.filter(isComputed);
@@ -138,8 +160,11 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
     }
   }
 
-  /** The same on other tensors of the same values: a step that holds on to those of the first call is found out. */
-  #recordAgain(backend: TensorFlowBackend, state: S, inputs: I) {
+  /**
+   * Records the step on other tensors of the same values: one that uses a tensor of this call without taking it from its
+   * arguments, which the next call would not change, is found out.
+   */
+  #recordCopies(backend: TensorFlowBackend, state: S, inputs: I) {
     const copied = new Map<object, tf.Tensor>();
     const copy = (t: tf.Tensor): tf.Tensor => {
       const known = copied.get(t.dataId);
