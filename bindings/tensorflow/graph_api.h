@@ -43,9 +43,10 @@ enum AttributeType { kString = 0, kInt = 1, kFloatType = 2, kBool = 3, kType = 4
   X(TF_SetAttrShape, void, (TF_OperationDescription*, const char*, const int64_t*, int))                  \
   X(TF_SetAttrFuncName, void, (TF_OperationDescription*, const char*, const char*, size_t))               \
   X(TF_SetAttrTensor, void, (TF_OperationDescription*, const char*, TF_Tensor*, TF_Status*))              \
+  X(TF_OperationNumOutputs, int, (TF_Operation*))                                                         \
   X(TF_OperationOutputType, int, (TF_Output))                                                             \
+  X(TF_DataTypeSize, size_t, (int dtype))                                                                 \
   X(TF_AllocateTensor, TF_Tensor*, (int dtype, const int64_t* dims, int rank, size_t bytes))              \
-  X(TF_TensorByteSize, size_t, (const TF_Tensor*))                                                        \
   X(TF_GraphToFunction, TF_Function*,                                                                     \
     (const TF_Graph*, const char* name, unsigned char append_hash, int operations,                        \
      const TF_Operation* const*, int inputs, const TF_Output*, int outputs, const TF_Output*,             \

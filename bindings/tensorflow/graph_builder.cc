@@ -1,6 +1,7 @@
 #include "tensorflow/graph_builder.h"
 
 #include <cstring>
+#include <limits>
 
 #include "tensorflow/kernel.h"
 
@@ -37,29 +38,68 @@ Status split(const FunctionOp& op, const OpInfo& info, std::vector<size_t>* leng
   return Status();
 }
 
-void setAttribute(TF_OperationDescription* node, const OpAttribute& attribute) {
+/**
+ * Whether a tensor may have this shape, -1 standing for a size not known. TensorFlow ends the process over
+ * one that it cannot have.
+ */
+Status checkShape(const std::vector<int64_t>& shape, int64_t least = 0) {
+  int64_t count = 1;
+  bool fits = shape.size() <= 254;
+  for (const int64_t size : shape) {
+    fits = fits && size >= least && size <= std::numeric_limits<int64_t>::max() / count;
+    if (fits && size > 0) count *= size;
+  }
+  return fits ? Status() : invalidArgument("a tensor cannot be of shape " + format(shape));
+}
+
+Status setAttribute(TF_OperationDescription* node, const OpAttribute& attribute) {
   const char* name = attribute.name.c_str();
   const std::vector<int64_t>& ints = attribute.ints;
   const int length = static_cast<int>(attribute.type == kFloatType ? attribute.floats.size() : ints.size());
+  const bool list = attribute.list;
   switch (attribute.type) {
     case kString:
-      return graphApi().TF_SetAttrString(node, name, attribute.text.data(), attribute.text.size());
+      graphApi().TF_SetAttrString(node, name, attribute.text.data(), attribute.text.size());
+      return Status();
     case kInt:
-      return attribute.list ? graphApi().TF_SetAttrIntList(node, name, ints.data(), length)
-                            : graphApi().TF_SetAttrInt(node, name, ints[0]);
+      list ? graphApi().TF_SetAttrIntList(node, name, ints.data(), length)
+           : graphApi().TF_SetAttrInt(node, name, ints[0]);
+      return Status();
     case kFloatType:
-      return attribute.list ? graphApi().TF_SetAttrFloatList(node, name, attribute.floats.data(), length)
-                            : graphApi().TF_SetAttrFloat(node, name, attribute.floats[0]);
+      list ? graphApi().TF_SetAttrFloatList(node, name, attribute.floats.data(), length)
+           : graphApi().TF_SetAttrFloat(node, name, attribute.floats[0]);
+      return Status();
     case kBool: {
       const std::vector<unsigned char> flags(ints.begin(), ints.end());
-      return attribute.list ? graphApi().TF_SetAttrBoolList(node, name, flags.data(), length)
-                            : graphApi().TF_SetAttrBool(node, name, flags[0]);
+      list ? graphApi().TF_SetAttrBoolList(node, name, flags.data(), length)
+           : graphApi().TF_SetAttrBool(node, name, flags[0]);
+      return Status();
     }
     case kType:
-      return graphApi().TF_SetAttrType(node, name, static_cast<int>(ints[0]));
+      if (list) break;
+      graphApi().TF_SetAttrType(node, name, static_cast<int>(ints[0]));
+      return Status();
     case kShape:
-      return graphApi().TF_SetAttrShape(node, name, ints.data(), length);
+      if (!list) break;
+      VLLTR_RETURN_IF_ERROR(checkShape(ints, -1));
+      graphApi().TF_SetAttrShape(node, name, ints.data(), length);
+      return Status();
   }
+  return invalidArgument("attribute " + attribute.name + " is of a kind that cannot be set (TF_AttrType " +
+                         std::to_string(attribute.type) + (list ? ", a list)" : ")"));
+}
+
+/** Whether so many bytes are a tensor of this shape and type, a plain one. */
+Status checkBytes(const ConstantTensor& constant) {
+  const std::vector<int64_t>& shape = constant.type.shape;
+  VLLTR_RETURN_IF_ERROR(checkShape(shape));
+  const size_t width = graphApi().TF_DataTypeSize(constant.type.dtype);
+  if (width > 0 && constant.bytes % width == 0 &&
+      elements(shape) == static_cast<int64_t>(constant.bytes / width)) {
+    return Status();
+  }
+  return invalidArgument("a constant of type " + std::to_string(constant.type.dtype) + " and shape " +
+                         format(shape) + " has " + std::to_string(constant.bytes) + " bytes");
 }
 
 }  // namespace
@@ -77,6 +117,7 @@ Status GraphBuilder::build() {
 }
 
 Status GraphBuilder::addArgument(const TensorType& type) {
+  VLLTR_RETURN_IF_ERROR(checkShape(type.shape));
   TF_OperationDescription* node = begin("Placeholder", "argument");
   graphApi().TF_SetAttrType(node, "dtype", type.dtype);
   graphApi().TF_SetAttrShape(node, "shape", type.shape.data(), static_cast<int>(type.shape.size()));
@@ -84,25 +125,19 @@ Status GraphBuilder::addArgument(const TensorType& type) {
 }
 
 Status GraphBuilder::addConstant(const ConstantTensor& constant) {
+  VLLTR_RETURN_IF_ERROR(checkBytes(constant));
   const std::vector<int64_t>& shape = constant.type.shape;
   TF_Tensor* tensor = graphApi().TF_AllocateTensor(constant.type.dtype, shape.data(),
                                                    static_cast<int>(shape.size()), constant.bytes);
   if (tensor == nullptr) return Status(Code::kResourceExhausted, "no memory for a constant");
-  Status filled;
-  if (graphApi().TF_TensorByteSize(tensor) != constant.bytes) {
-    filled = invalidArgument("a constant's bytes do not fill its shape");
-  } else if (constant.bytes > 0) {
-    std::memcpy(api().TensorData(tensor), constant.data, constant.bytes);
-  }
-  if (filled.ok()) {
-    TF_OperationDescription* node = begin("Const", "constant");
-    graphApi().TF_SetAttrType(node, "dtype", constant.type.dtype);
-    TfStatus status;
-    graphApi().TF_SetAttrTensor(node, "value", tensor, status);
-    filled = finish(node, "a constant", 1);
-  }
+  if (constant.bytes > 0) std::memcpy(api().TensorData(tensor), constant.data, constant.bytes);
+  TF_OperationDescription* node = begin("Const", "constant");
+  graphApi().TF_SetAttrType(node, "dtype", constant.type.dtype);
+  TfStatus status;
+  graphApi().TF_SetAttrTensor(node, "value", tensor, status);
+  const Status added = finish(node, "a constant", 1);
   api().DeleteTensor(tensor);
-  return filled;
+  return added;
 }
 
 Status GraphBuilder::addOp(const FunctionOp& op) {
@@ -132,10 +167,12 @@ Status GraphBuilder::addOp(const FunctionOp& op) {
     }
     at += lengths[i];
   }
+  Status set;
   for (const OpAttribute& attribute : op.attributes) {
-    if (!info->inferred(attribute.name)) setAttribute(node, attribute);
+    if (set.ok() && !info->inferred(attribute.name)) set = setAttribute(node, attribute);
   }
-  return finish(node, op.name, op.outputs);
+  const Status added = finish(node, op.name, op.outputs);  // which also ends a node that is not wanted
+  return set.ok() ? added : invalidArgument(op.name + " (" + op.op + "): " + set.message());
 }
 
 Status GraphBuilder::infoOf(const FunctionOp& op, const OpInfo** info) {
@@ -157,6 +194,10 @@ Status GraphBuilder::finish(TF_OperationDescription* node, const std::string& wh
   TfStatus status;
   TF_Operation* made = graphApi().TF_FinishOperation(node, status);
   if (!status.ok()) return invalidArgument(what + ": " + api().Message(status));
+  const int has = graphApi().TF_OperationNumOutputs(made);
+  if (outputs < 0 || outputs > has) {
+    return invalidArgument(what + " has " + std::to_string(has) + " outputs, not " + std::to_string(outputs));
+  }
   for (int i = 0; i < outputs; ++i) values_.push_back({made, i});
   return Status();
 }
