@@ -6,15 +6,19 @@ export interface TensorTree {
   [name: string]: tf.Tensor | TensorTree;
 }
 
+/** Path of what a record at `prefix` holds under a name; distinct for distinct places, whatever the names hold. */
+export function pathTo(prefix: string, name: string): string {
+  const escaped = name.replaceAll('~', '~0').replaceAll('/', '~1');
+  return prefix ? `${prefix}/${escaped}` : escaped;
+}
+
 /** Every tensor of a tree under its path, as in `buffers/visual.bn1.running_mean`. */
 export function leaves(tree: TensorTree, prefix = ''): [path: string, tensor: tf.Tensor][] {
-  return Object.entries(tree).flatMap(([name, value]) =>
-    value instanceof tf.Tensor
-      ? [[prefix + name, value] as [string, tf.Tensor]]
-      : value
-        ? leaves(value, `${prefix}${name}/`)
-        : [],
-  );
+  return Object.entries(tree).flatMap(([name, value]) => {
+    if (!value || typeof value !== 'object') return [];
+    const path = pathTo(prefix, name);
+    return value instanceof tf.Tensor ? [[path, value] as [string, tf.Tensor]] : leaves(value, path);
+  });
 }
 
 /** The same tree with other tensors at its leaves. */
@@ -26,10 +30,10 @@ export function mapTree<T extends TensorTree>(
   return Object.fromEntries(
     Object.entries(tree)
       .filter(([, value]) => value)
-      .map(([name, value]) => [
-        name,
-        value instanceof tf.Tensor ? fn(value, prefix + name) : mapTree(value, fn, `${prefix}${name}/`),
-      ]),
+      .map(([name, value]) => {
+        const path = pathTo(prefix, name);
+        return [name, value instanceof tf.Tensor ? fn(value, path) : mapTree(value, fn, path)];
+      }),
   ) as T;
 }
 

@@ -24,6 +24,8 @@ function firstDifference(first: Tape, second: Tape): string | undefined {
   for (let i = 0; i < first.externals.length; i++) {
     if (first.externals[i]!.id !== second.externals[i]?.id) return externalDifference(first, i);
   }
+  const reads = first.reads.findIndex(({ id }, i) => id !== second.reads[i]?.id);
+  if (reads >= 0) return `another tensor was read the second time (${describe(first.reads[reads]!.origin())})`;
   return undefined;
 }
 
@@ -74,13 +76,16 @@ export function heldArgument(
   named: readonly [path: string, tensor: unknown][],
   ids: readonly number[],
 ): VlltrError | undefined {
-  const index = tape.externals.findIndex(({ id }) => ids.includes(id));
-  if (index < 0) return undefined;
-  const [path] = named[ids.indexOf(tape.externals[index]!.id)]!;
+  const used = tape.externals.findIndex(({ id }) => ids.includes(id));
+  const read = tape.reads.find(({ id }) => ids.includes(id));
+  if (used < 0 && !read) return undefined;
+  const id = used < 0 ? read!.id : tape.externals[used]!.id;
+  const where = used < 0 ? `, read ${describe(read!.origin())},` : usedBy(tape, used);
   return new VlltrError(
     'ERR_CAPTURE',
-    `The step cannot be captured: ${path}${usedBy(tape, index)} is also used from outside, where the next call would ` +
-      'not change it. Take it from the arguments; if it is meant to stay the same, give the step another tensor of its values.',
+    `The step cannot be captured: ${named[ids.indexOf(id)]![0]}${where} is also used from outside, where the next call ` +
+      'would not change it. Take it from the arguments; if it is meant to stay the same, give the step another tensor of ' +
+      'its values.',
   );
 }
 

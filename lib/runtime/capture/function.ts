@@ -29,20 +29,19 @@ export class StepFunction {
    * @throws VlltrError ERR_CAPTURE naming the op that a function cannot take
    */
   constructor(
-    backend: TensorFlowBackend,
     label: string,
     args: readonly tf.Tensor[],
     tape: Tape,
     results: readonly Value[],
     options: FunctionOptions,
   ) {
-    this.#backend = backend;
+    this.#backend = tf.backend() as TensorFlowBackend;
     this.#binding = loadedBinding()!;
     this.#name = `vlltr_${label}_${++made}`;
     this.#ops = tape.ops;
     this.#results = results.length;
     // Kept for as long as the function is: its owner may dispose it, or forget it.
-    this.#externals = tape.externals.map(({ info }) => hold(backend, info));
+    this.#externals = tape.externals.map(({ info }) => hold(this.#backend, info));
     try {
       this.#define(args, tape, results, options);
     } catch (error) {
@@ -137,7 +136,7 @@ function dataType({ binding }: TensorFlowBackend, dtype: tf.DataType): number {
   };
   const type = known[dtype];
   if (type === undefined)
-    throw new VlltrError('ERR_CAPTURE', `a tensor of the step is ${dtype}; expected float32, int32 or bool`);
+    throw new VlltrError('ERR_CAPTURE', `a tensor from outside is ${dtype}; expected float32, int32 or bool`);
   return type;
 }
 

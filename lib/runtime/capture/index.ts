@@ -5,18 +5,29 @@ import { withKernels } from '../ready.js';
 import { loadedBinding, type TensorFlowBackend } from '../tensorflow.js';
 import { tf } from '../tf.js';
 import { disposeTree, leaves, mapTree, type TensorTree } from '../tree.js';
-import { difference, heldArgument, same } from './compare.js';
+import { checkArguments, checkResult } from './check.js';
+import { difference, heldArgument } from './compare.js';
 import { StepFunction } from './function.js';
 import { type Precision, precisionConfig } from './precision.js';
-import { Recorder, type Value } from './tape.js';
+import { Recorder } from './tape.js';
+import {
+  computed,
+  passing,
+  rebuild,
+  resultDifference,
+  type StepResult,
+  type Template,
+  templateOf,
+} from './template.js';
 
 export type { Precision } from './precision.js';
+export type { StepResult } from './template.js';
 
 /** A step as a pure function of trees of tensors: what changes from call to call is in `state` or `inputs`. */
 export type Step<S extends TensorTree, I extends TensorTree, O extends TensorTree> = (
   state: S,
   inputs: I,
-) => { state: S; outputs: O };
+) => StepResult<S, O>;
 
 export interface CaptureOptions {
   /** Of matrix products and convolutions inside; parameters stay float32. Default `'fp32'`. */
@@ -33,7 +44,7 @@ export interface CaptureOptions {
 
 /** A captured step: called as the step itself. */
 export interface CapturedStep<S extends TensorTree, I extends TensorTree, O extends TensorTree> {
-  (state: S, inputs: I): { state: S; outputs: O };
+  (state: S, inputs: I): StepResult<S, O>;
   /** Frees TensorFlow's functions and the tensors they hold. Later calls record anew. */
   dispose(): void;
 }
@@ -42,12 +53,12 @@ const SIGNATURES = 16;
 
 /**
  * Makes a step one TensorFlow function. At the first call of every signature of shapes the step runs op by op twice, on
- * the arguments and on copies of them, and is recorded; what differs between the recordings is an error, since a
- * function would freeze it. Then, and in every later call, TensorFlow runs the whole step at once, fused and in
+ * copies of the arguments, and is recorded; what differs between the recordings is an error, since a function would
+ * freeze it. Then, and in every later call, TensorFlow runs the whole step at once, fused and in
  * parallel, on the tensors that TensorFlow.js holds: nothing is copied, results are tensors like any others. All results
  * come from the function, so that a resumed run gives the numbers of an unbroken one, though oneDNN may round otherwise
- * inside a function than op by op. Results do not carry gradients. Without backend `tensorflow` and the addon the step
- * runs op by op.
+ * inside a function than op by op. Under a gradient (`tf.grad`), and without backend `tensorflow` and the addon, the
+ * step runs op by op.
  *
  * A tensor that the step uses without being given it (frozen parameters) is kept by the function and must be the same
  * in every call; what is made inside from numbers becomes a constant. What changes only in later calls cannot be
@@ -89,16 +100,6 @@ interface Entry<S extends TensorTree, O extends TensorTree> {
   template: Template<S, O>;
 }
 
-/** Where each leaf of the step's result comes from. */
-interface Template<S extends TensorTree, O extends TensorTree> {
-  /** The trees, their tensors standing for their place in `values`. */
-  result: { state: S; outputs: O };
-  /** Value of each distinct tensor of the result. */
-  values: Value[];
-  /** Index into `values` by the leaf's path. */
-  at: Map<string, number>;
-}
-
 class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree> {
   readonly #entries = new Map<string, Entry<S, O>>();
   readonly #limit: number;
@@ -117,18 +118,19 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
       throw new VlltrError('ERR_ARGUMENT', `capture: signatures is ${this.#limit}; expected an integer ≥ 1`);
   }
 
-  call(state: S, inputs: I): { state: S; outputs: O } {
-    // A captured step inside another is part of it.
-    if (this.#failed || recording || !canCapture()) return this.step(state, inputs);
-    const args = flat(state, inputs);
-    const backend = tf.backend() as TensorFlowBackend;
-    const key = signature(leaves({ state, inputs }), backend.getInputTensorIds(args));
-    const entry = this.#entries.get(key) ?? this.#make(backend, args, state, inputs);
-    if (!entry) return this.step(state, inputs);
-    this.#entries.delete(key); // the last one used is the last of the map
-    this.#entries.set(key, entry);
-    this.#evict();
-    return rebuild(entry, args);
+  call(state: S, inputs: I): StepResult<S, O> {
+    // A captured step inside another is part of it; under a gradient its ops must be seen one by one.
+    if (this.#failed || recording || !canCapture() || tf.engine().isTapeOn()) return this.#plain(state, inputs);
+    try {
+      return this.#run(state, inputs);
+    } catch (error) {
+      const { onFailure } = this.options;
+      if (!onFailure || !(error instanceof VlltrError) || error.code !== 'ERR_CAPTURE') throw error;
+      this.#failed = true;
+      this.dispose();
+      onFailure(error);
+      return this.#plain(state, inputs);
+    }
   }
 
   dispose(): void {
@@ -136,35 +138,51 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
     this.#entries.clear();
   }
 
-  /** Records the step twice and makes the function; undefined where it cannot be made and `onFailure` was told so. */
-  #make(backend: TensorFlowBackend, args: tf.Tensor[], state: S, inputs: I): Entry<S, O> | undefined {
-    const { onFailure, xla = false, name = 'step' } = this.options;
-    try {
-      const first = this.#recordCopies(backend, state, inputs);
-      const again = this.#recordCopies(backend, state, inputs);
-      const differs =
-        heldArgument(first.tape, leaves({ state, inputs }), backend.getInputTensorIds(args)) ??
-        difference(first.tape, again.tape) ??
-        resultDifference(first.template, again.template);
-      if (differs) throw differs;
-      const { tape, template } = first;
-      const results = template.values.filter(isComputed);
-      const made = new StepFunction(backend, name, args, tape, results, { config: this.#config, xla });
-      return { function: made, template };
-    } catch (error) {
-      if (!onFailure || !(error instanceof VlltrError) || error.code !== 'ERR_CAPTURE') throw error;
-      this.#failed = true;
-      this.dispose();
-      onFailure(error);
-      return undefined;
+  /** Op by op, leaving nothing behind but the result, as a function does. */
+  #plain(state: S, inputs: I): StepResult<S, O> {
+    return tf.tidy(() => this.step(state, inputs) as tf.TensorContainer) as StepResult<S, O>;
+  }
+
+  #run(state: S, inputs: I): StepResult<S, O> {
+    checkArguments(state, inputs);
+    const named = leaves({ state, inputs });
+    const args = named.map(([, tensor]) => tensor);
+    const ids = (tf.backend() as TensorFlowBackend).getInputTensorIds(args);
+    const key = signature(named, ids);
+    const entry = this.#entries.get(key);
+    if (entry) {
+      this.#entries.delete(key); // the last one used is the last of the map
+      this.#entries.set(key, entry);
+      return rebuild(entry.template, entry.function, args);
     }
+    const made = this.#make(named, ids, state, inputs);
+    const result = firstRun(made, args);
+    this.#entries.set(key, made);
+    this.#evict();
+    return result;
+  }
+
+  /** Records the step twice and makes the function. */
+  #make(named: [string, tf.Tensor][], ids: readonly number[], state: S, inputs: I): Entry<S, O> {
+    const first = this.#recordCopies(state, inputs);
+    const again = this.#recordCopies(state, inputs);
+    const differs =
+      heldArgument(first.tape, named, ids) ??
+      difference(first.tape, again.tape) ??
+      resultDifference(first.template, again.template);
+    if (differs) throw differs;
+    const { tape, template } = first;
+    const args = named.map(([, tensor]) => tensor);
+    const { xla = false, name = 'step' } = this.options;
+    const options = { config: this.#config, xla };
+    return { function: new StepFunction(name, args, tape, computed(template), options), template };
   }
 
   /**
    * Records the step on other tensors of the same values: one that uses a tensor of this call without taking it from its
    * arguments, which the next call would not change, is found out.
    */
-  #recordCopies(backend: TensorFlowBackend, state: S, inputs: I) {
+  #recordCopies(state: S, inputs: I) {
     const copied = new Map<object, tf.Tensor>();
     const copy = (t: tf.Tensor): tf.Tensor => {
       const known = copied.get(t.dataId);
@@ -173,26 +191,28 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
       copied.set(t.dataId, made);
       return made;
     };
-    const copies = tf.tidy(() => mapTree({ state, inputs } as { state: S; inputs: I }, copy));
+    const copies = tf.tidy(() => ({ state: mapTree(state, copy), inputs: mapTree(inputs, copy) }));
     try {
-      return this.#record(backend, flat(copies.state, copies.inputs), copies.state, copies.inputs);
+      return this.#record(copies.state, copies.inputs);
     } finally {
       disposeTree(copies);
     }
   }
 
   /** Runs the step op by op for its tape alone. */
-  #record(backend: TensorFlowBackend, args: tf.Tensor[], state: S, inputs: I) {
-    const recorder = new Recorder(backend, args);
-    const run = () => this.step(state, inputs);
+  #record(state: S, inputs: I) {
+    const args = leaves({ state, inputs }).map(([, tensor]) => tensor);
+    const recorder = new Recorder(tf.backend() as TensorFlowBackend, args);
+    const plain = () => this.step(state, inputs);
+    const step = this.options.xla ? () => withKernels('tfjs', plain) : plain;
     recording = true;
     try {
-      const template = recorder.run(() => {
-        const result = tf.tidy(() => (this.options.xla ? withKernels('tfjs', run) : run()));
-        const made = templateOf(result, recorder);
-        disposeTree(result as unknown as TensorTree, { state, inputs });
-        return made;
-      });
+      const template = recorder.run(() =>
+        passing(step, (result) => {
+          checkResult(result);
+          return templateOf(result, args, recorder);
+        }),
+      );
       if (recorder.failure) throw recorder.failure;
       return { tape: recorder.tape, template };
     } finally {
@@ -209,11 +229,15 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
   }
 }
 
-/** The tensors of both trees, in the order of a function's arguments. */
-const flat = (state: TensorTree, inputs: TensorTree): tf.Tensor[] =>
-  leaves({ state, inputs }).map(([, tensor]) => tensor);
-
-const isComputed = (value: Value): boolean => value.kind === 'op' || value.kind === 'constant';
+/** A function that fails on the values it was recorded with is one that TensorFlow cannot make of this step. */
+function firstRun<S extends TensorTree, O extends TensorTree>(entry: Entry<S, O>, args: tf.Tensor[]): StepResult<S, O> {
+  try {
+    return rebuild(entry.template, entry.function, args);
+  } catch (error) {
+    entry.function.dispose();
+    throw new VlltrError('ERR_CAPTURE', (error as Error).message, { cause: error });
+  }
+}
 
 /** Shapes and types by path, and which leaves are one and the same tensor. */
 function signature(named: readonly [string, tf.Tensor][], ids: readonly number[]): string {
@@ -224,57 +248,4 @@ function signature(named: readonly [string, tf.Tensor][], ids: readonly number[]
       return `${path}:${dtype}[${shape}]${first.get(ids[i]!) === i ? '' : `=${first.get(ids[i]!)}`}`;
     })
     .join(' ');
-}
-
-function templateOf<S extends TensorTree, O extends TensorTree>(
-  result: { state: S; outputs: O },
-  recorder: Recorder,
-): Template<S, O> {
-  const values: Value[] = [];
-  const at = new Map<string, number>();
-  const seen = new Map<number, number>();
-  for (const [path, tensor] of leaves(result)) {
-    let index = seen.get(tensor.id);
-    if (index === undefined) {
-      index = values.push(recorder.valueOf(tensor)) - 1;
-      seen.set(tensor.id, index);
-    }
-    at.set(path, index);
-  }
-  return { result, values, at };
-}
-
-function resultDifference<S extends TensorTree, O extends TensorTree>(
-  first: Template<S, O>,
-  second: Template<S, O>,
-): VlltrError | undefined {
-  const paths = new Set([...first.at.keys(), ...second.at.keys()]);
-  for (const path of paths) {
-    const [a, b] = [first, second].map(({ values, at }) => values[at.get(path) ?? -1]);
-    if (!a || !b || !same(a, b))
-      return new VlltrError(
-        'ERR_CAPTURE',
-        `The step cannot be captured: its result ${path} came from elsewhere the second time.`,
-      );
-  }
-  return undefined;
-}
-
-/** Runs a function and puts its tensors where the step's own would be. */
-function rebuild<S extends TensorTree, O extends TensorTree>(
-  { function: made, template }: Entry<S, O>,
-  args: readonly tf.Tensor[],
-): { state: S; outputs: O } {
-  const { result, values, at } = template;
-  const computed = made.run(args);
-  let next = 0;
-  const tensors = values.map((value) => {
-    if (value.kind === 'argument') return args[value.index]!;
-    if (value.kind === 'external') return made.external(value.index).clone();
-    return computed[next++]!;
-  });
-  return mapTree(result as unknown as TensorTree, (_, path) => tensors[at.get(path)!]!) as unknown as {
-    state: S;
-    outputs: O;
-  };
 }

@@ -31,12 +31,19 @@ export interface External {
   readonly info: tf.TensorInfo;
 }
 
+/** A tensor from outside whose values the step reads. */
+export interface Read {
+  readonly id: number;
+  readonly origin: () => Origin;
+}
+
 /** Everything that TensorFlow did for one call of a step, in order. */
 export interface Tape {
   readonly entries: readonly (TapeConstant | TapeOp)[];
   readonly constants: readonly TapeConstant[];
   readonly ops: readonly TapeOp[];
   readonly externals: readonly External[];
+  readonly reads: readonly Read[];
 }
 
 /**
@@ -51,9 +58,11 @@ export class Recorder {
   readonly #constants: TapeConstant[] = [];
   readonly #ops: TapeOp[] = [];
   readonly #externals: External[] = [];
-  /** Data whose values were made during the recording; others that are still JavaScript's come from outside. */
-  readonly #fresh = new WeakSet<object>();
-  #paused = false;
+  readonly #reads: Read[] = [];
+  /** Where data whose values are JavaScript's was made during the recording; all other comes from outside. */
+  readonly #fresh = new WeakMap<object, () => Origin>();
+  /** Of the tensor that is being handed to TensorFlow: `'outside'`, or where it was made. */
+  #handing: 'outside' | (() => Origin) | undefined;
 
   constructor(backend: TensorFlowBackend, args: readonly tf.Tensor[]) {
     this.#backend = backend;
@@ -67,27 +76,35 @@ export class Recorder {
   failure: VlltrError | undefined;
 
   get tape(): Tape {
-    return { entries: this.#entries, constants: this.#constants, ops: this.#ops, externals: this.#externals };
+    return {
+      entries: this.#entries,
+      constants: this.#constants,
+      ops: this.#ops,
+      externals: this.#externals,
+      reads: this.#reads,
+    };
   }
 
   run<T>(f: () => T): T {
     const backend = this.#backend;
-    const plain = { getInputTensorIds: backend.getInputTensorIds, move: backend.move };
-    backend.binding = Object.create(this.#binding, {
-      executeOp: { value: this.#executeOp },
-      createTensor: { value: this.#createTensor },
-      tensorDataSync: { value: this.#tensorDataSync },
+    const { getInputTensorIds, move } = backend;
+    const restore = replace(backend, {
+      binding: Object.create(this.#binding, {
+        executeOp: { value: this.#executeOp },
+        createTensor: { value: this.#createTensor },
+        tensorDataSync: { value: this.#tensorDataSync },
+      }),
+      move: (dataId: object, ...rest: [unknown, number[], tf.DataType, number]) => {
+        this.#fresh.set(dataId, originHere());
+        move.call(backend, dataId, ...rest);
+      },
+      getInputTensorIds: (tensors: readonly tf.TensorInfo[]) =>
+        this.#ids(tensors, (list) => getInputTensorIds.call(backend, list)),
     });
-    backend.move = (dataId, ...rest) => {
-      this.#fresh.add(dataId);
-      plain.move.call(backend, dataId, ...rest);
-    };
-    backend.getInputTensorIds = (tensors) => this.#ids(tensors, (list) => plain.getInputTensorIds.call(backend, list));
     try {
       return withDeepStacks(f);
     } finally {
-      backend.binding = this.#binding;
-      Object.assign(backend, plain);
+      restore();
     }
   }
 
@@ -98,10 +115,13 @@ export class Recorder {
 
   #ids(tensors: readonly tf.TensorInfo[], plain: (tensors: readonly tf.TensorInfo[]) => number[]): number[] {
     for (const tensor of tensors) {
-      if (!tensor.dataId || this.#fresh.has(tensor.dataId)) continue;
-      this.#paused = true; // made before the step, handed over now: no constant of the step
-      plain([tensor]);
-      this.#paused = false;
+      if (!tensor.dataId) continue;
+      this.#handing = this.#fresh.get(tensor.dataId) ?? 'outside'; // made before the step: no constant of it
+      try {
+        plain([tensor]);
+      } finally {
+        this.#handing = undefined;
+      }
     }
     const ids = plain(tensors);
     ids.forEach((id, i) => {
@@ -135,8 +155,8 @@ export class Recorder {
 
   readonly #createTensor: TensorFlowBinding['createTensor'] = (shape, dtype, values) => {
     const id = this.#binding.createTensor(shape, dtype, values);
-    if (this.#paused) return id;
-    const origin = originHere();
+    if (this.#handing === 'outside') return id;
+    const origin = this.#handing ?? originHere();
     if (!ArrayBuffer.isView(values)) this.#fail(`makes a tensor of strings (${describe(origin())})`);
     const constant: TapeConstant = {
       kind: 'constant',
@@ -154,13 +174,17 @@ export class Recorder {
   };
 
   readonly #tensorDataSync: TensorFlowBinding['tensorDataSync'] = (id) => {
-    const kind = this.#values.get(id)?.kind;
-    // What is the same in every call may be read.
-    if (kind !== 'constant' && kind !== 'external')
+    const value = this.#values.get(id);
+    const origin = originHere();
+    if (value?.kind === 'op' || value?.kind === 'argument') {
+      const made = value.kind === 'op' ? `what ${this.#ops[value.index]!.name} gave` : 'an argument';
       this.#fail(
-        `reads a tensor back (${describe(originHere()())}): what follows from its values would be frozen at those of one ` +
+        `reads ${made} back (${describe(origin())}): what follows from its values would be frozen at those of one ` +
           'call; compute with tensors, or give the value as an input',
       );
+    }
+    // What is the same in every call may be read.
+    if (value?.kind !== 'constant') this.#reads.push({ id, origin });
     return this.#binding.tensorDataSync(id);
   };
 
@@ -177,4 +201,16 @@ export class Recorder {
 /** `matMul at file:line`. */
 export function describe({ op, where }: Origin): string {
   return op ? `${op} at ${where}` : `at ${where}`;
+}
+
+/** Replaces properties of an object. @returns what puts them back as they were, own or inherited */
+function replace<T extends object>(object: T, properties: Partial<T>): () => void {
+  const names = Object.keys(properties) as (keyof T)[];
+  const before = names.map((name) => Object.getOwnPropertyDescriptor(object, name));
+  Object.assign(object, properties);
+  return () =>
+    names.forEach((name, i) => {
+      if (before[i]) Object.defineProperty(object, name, before[i]);
+      else delete object[name];
+    });
 }
