@@ -1,4 +1,4 @@
-import { describe } from 'vitest';
+import { describe, expect } from 'vitest';
 import { ready } from '../../lib/runtime/ready.js';
 import type { TensorFlowBackend } from '../../lib/runtime/tensorflow.js';
 import { tf } from '../../lib/runtime/tf.js';
@@ -24,4 +24,11 @@ export const backend = () =>
 export function holdings(): { tensors: number; buffers: number; handles: number } {
   const { numTensors, numDataBuffers } = tf.memory();
   return { tensors: numTensors, buffers: numDataBuffers, handles: backend().binding.getNumOfTensors() };
+}
+
+/** Runs `use` in a scope whose tensors must be all that is left. */
+export function scoped(use: () => void): void {
+  const before = holdings();
+  tf.tidy(use);
+  expect(holdings()).toEqual(before);
 }

@@ -19,7 +19,8 @@ export function checkArguments(state: unknown, inputs: unknown): void {
 export function checkResult(result: unknown): void {
   const { state, outputs } = Object(result) as { state?: unknown; outputs?: unknown };
   if (!isRecord(state) || !isRecord(outputs)) {
-    const got = isRecord(result) ? `{${Object.keys(result)}}` : `what is ${said(result)}`;
+    const got =
+      isRecord(result) && !(result instanceof tf.Tensor) ? `{${Object.keys(result)}}` : `what is ${said(result)}`;
     throw new VlltrError('ERR_ARGUMENT', `capture: the step returned ${got}; expected {state, outputs}, and at once`);
   }
   for (const [path, value] of foreignLeaves({ state, outputs })) {
