@@ -71,13 +71,18 @@ export class StepFunction {
     loadAddon().defineFunction(this.#binding, definition);
   }
 
-  /** Runs the function; the caller owns the tensors. @throws VlltrError ERR_NATIVE naming the op that failed */
-  run(args: readonly tf.Tensor[]): tf.Tensor[] {
+  /**
+   * Runs the function; the caller owns the tensors.
+   * @param first on the values that it was recorded with: if it fails, TensorFlow cannot make a function of the step
+   * @throws VlltrError ERR_NATIVE (the first time ERR_CAPTURE) naming the op that failed
+   */
+  run(args: readonly tf.Tensor[], first = false): tf.Tensor[] {
     const ids = this.#backend.getInputTensorIds([...args, ...this.#externals]);
     try {
       const outputs = this.#backend.binding.executeOp(this.#name, [], ids, this.#results);
       return outputs.map((metadata) => this.#backend.createOutputTensor(metadata));
     } catch (error) {
+      if (first) throw this.#explained(error, 'ERR_CAPTURE', 'The step cannot be captured, its function fails: ');
       throw this.#explained(error, 'ERR_NATIVE', 'The captured step failed: ');
     }
   }

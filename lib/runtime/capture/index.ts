@@ -153,13 +153,18 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
     if (entry) {
       this.#entries.delete(key); // the last one used is the last of the map
       this.#entries.set(key, entry);
-      return rebuild(entry.template, entry.function, args);
+      return rebuild(entry.template, entry.function, args, entry.function.run(args));
     }
-    const made = this.#make(named, ids, state, inputs);
-    const result = firstRun(made, args);
-    this.#entries.set(key, made);
-    this.#evict();
-    return result;
+    const { function: made, template } = this.#make(named, ids, state, inputs);
+    try {
+      const returned = made.run(args, true);
+      this.#entries.set(key, { function: made, template });
+      this.#evict();
+      return rebuild(template, made, args, returned);
+    } catch (error) {
+      made.dispose();
+      throw error;
+    }
   }
 
   /** Records the step twice and makes the function. */
@@ -226,16 +231,6 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
       made.dispose();
       this.#entries.delete(key);
     }
-  }
-}
-
-/** A function that fails on the values it was recorded with is one that TensorFlow cannot make of this step. */
-function firstRun<S extends TensorTree, O extends TensorTree>(entry: Entry<S, O>, args: tf.Tensor[]): StepResult<S, O> {
-  try {
-    return rebuild(entry.template, entry.function, args);
-  } catch (error) {
-    entry.function.dispose();
-    throw new VlltrError('ERR_CAPTURE', (error as Error).message, { cause: error });
   }
 }
 

@@ -66,13 +66,13 @@ export function resultDifference<S extends TensorTree, O extends TensorTree>(
   return undefined;
 }
 
-/** Runs a function and puts its tensors where the step's own would be. */
+/** Puts what a function returned where the step's own tensors would be. */
 export function rebuild<S extends TensorTree, O extends TensorTree>(
   { result, sources, at }: Template<S, O>,
   made: StepFunction,
   args: readonly tf.Tensor[],
+  returned: readonly tf.Tensor[],
 ): StepResult<S, O> {
-  const returned = made.run(args);
   let next = 0;
   const tensors = sources.map(({ value, argument }) => {
     if (argument !== undefined) return args[argument]!;
