@@ -32,24 +32,35 @@ export class Participant {
     this.#child.stdin!.on('error', () => {}); // a child that ended is noticed by its missing answer
   }
 
-  /** The next line the child prints by itself, as its greeting. */
-  async hear<T>(): Promise<T> {
-    const { value, done } = await this.#answers.next();
-    if (done)
-      throw new Error(`${this.name} ended without an answer${this.#failure ? `: ${this.#failure.message}` : ''}`);
+  /** The next line the child prints by itself, as its greeting. A child that is silent for `patience` seconds is ended. */
+  async hear<T>(patience = Number.POSITIVE_INFINITY): Promise<T> {
+    let tired = false;
+    const timer = Number.isFinite(patience)
+      ? setTimeout(() => {
+          tired = true;
+          this.#child.kill('SIGKILL');
+        }, patience * 1000)
+      : undefined;
+    const { value, done } = await this.#answers.next().finally(() => clearTimeout(timer));
+    if (tired) throw new Error(`no answer within ${patience} s`);
+    if (done) throw new Error(`ended without an answer${this.#failure ? `: ${this.#failure.message}` : ''}`);
     const answer = JSON.parse(value) as T & { error?: string };
-    if (answer.error) throw new Error(`${this.name}: ${answer.error}`);
+    if (answer.error) throw new Error(answer.error);
     return answer;
   }
 
   /** Sends a request and waits for its answer. */
-  ask<T>(request: object): Promise<T> {
+  ask<T>(request: object, patience?: number): Promise<T> {
     this.#child.stdin!.write(`${JSON.stringify(request)}\n`);
-    return this.hear<T>();
+    return this.hear<T>(patience);
   }
 
-  close(): void {
+  /** Lets the child end, and waits for it: its memory is free afterwards. */
+  async close(): Promise<void> {
     this.#child.stdin!.end();
     this.#lines.close();
+    if (this.#child.exitCode === null && this.#child.signalCode === null && this.#child.pid !== undefined) {
+      await new Promise((resolve) => this.#child.once('close', resolve));
+    }
   }
 }

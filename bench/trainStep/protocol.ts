@@ -1,21 +1,28 @@
 import type { OpAccount } from '../support/opCount.js';
 import type { Row } from './rows.js';
 
-/** Forward and backward pass; the same and AdamW. */
-export type Mode = 'gradient' | 'update';
-export const MODES: Mode[] = ['gradient', 'update'];
+/** Forward, backward pass and AdamW; the first two alone. */
+export type Mode = 'update' | 'gradient';
 
-export const LEARNING_RATE = 1e-4;
-export const WEIGHT_DECAY = 0.05;
+/** Steps that a preparation takes: more than the two that a captured step first records. */
+export const FIRST_STEPS = 4;
 
-/**
- * What every participant is asked. The loss is the mean square of features − target. `file` (safetensors, PyTorch's
- * layouts) holds the visual encoder's parameters, `images` [N, H, W, 3] and `target` [N, D].
- */
+/** How PyTorch runs a row. */
+export interface TorchOptions {
+  format: 'channels_last' | 'contiguous';
+  compiled: boolean;
+  /** bfloat16 by autocast. */
+  autocast: boolean;
+}
+
+/** What every participant is asked. `folder` holds the row's files (`files.ts`). */
 export type Request =
-  | ({ do: 'prepare'; file: string; write: boolean; learningRate: number; weightDecay: number } & Row)
-  | { do: 'run'; mode: Mode; steps: number }
-  | { do: 'account'; mode: Mode };
+  /** Writes the row's files; only a participant in Node can. */
+  | { do: 'write'; row: Row; folder: string }
+  /** Makes the row ready in a mode, in place of what was ready before, and takes the first steps. */
+  | ({ do: 'prepare'; row: Row; folder: string; mode: Mode; steps: number } & Partial<TorchOptions>)
+  | { do: 'run'; steps: number }
+  | { do: 'account' };
 
 /** A participant's first line. */
 export interface Greeting {
@@ -23,14 +30,33 @@ export interface Greeting {
   what: string;
 }
 
-/** Answer to `prepare`: the loss before any update. */
+/** Answer to `prepare`. */
 export interface Prepared {
-  loss: number;
+  /** Loss of each of the first steps, before its update. */
+  losses: number[];
+  seconds: number[];
+  /** What is computed where more than one formula gives the result. */
+  formula: string;
 }
 
-/** Answer to `run`: one time a step. */
+/** Memory of a process, in bytes. */
+export interface Memory {
+  /** Resident before the steps. */
+  before: number;
+  /** The most that was resident during them. */
+  peak: number;
+}
+
+/** Answer to `run`: one time a step, and the memory they took where the system can tell. */
 export interface Ran {
   seconds: number[];
+  memory?: Memory;
 }
 
-export type Accounted = OpAccount;
+/** Answer to `account`, of one step. */
+export interface Accounted extends OpAccount {
+  /** Floating-point operations of its matrix products and convolutions. */
+  flop?: number;
+  /** Floating-point operations a second of one large matrix product. */
+  peakRate?: number;
+}

@@ -1,52 +1,109 @@
-/** A participant in Node: `worker.js fused` is the package as it is, `worker.js plain` the same on plain TensorFlow.js. */
-import { availableParallelism } from 'node:os';
+/** A participant in Node: `worker.js VARIANT` (see `variants.ts`). */
 import { createInterface } from 'node:readline';
-import { ready } from '../../lib/runtime/ready.js';
 import { tf } from '../../lib/runtime/tf.js';
+import { disposeTree, type TensorTree } from '../../lib/training/tree.js';
 import { accountOps } from '../support/opCount.js';
-import { usePlainTensorFlow } from '../support/plainTensorFlow.js';
-import { TrainedModel } from './model.js';
+import { readRow, writeRow } from './files.js';
+import { watchMemory } from './memory.js';
+import { type Problem, problemOf } from './problem.js';
 import type { Accounted, Greeting, Prepared, Ran, Request } from './protocol.js';
+import { type Training, trainingOf } from './steps.js';
+import { type Running, startVariant } from './variants.js';
 
 const say = (answer: object): void => {
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 };
 
-let model: TrainedModel | undefined;
+/** A row in a mode, with its state. */
+class Trained {
+  readonly #training: Training;
+  readonly #running: Running;
+  #state: TensorTree;
+  #updates = 0;
 
-async function answer(request: Request): Promise<Prepared | Ran | Accounted> {
-  if (request.do === 'prepare') {
-    model?.dispose();
-    model = new TrainedModel(request);
-    if (request.write) await model.write(request.file);
-    return { loss: model.step('gradient') };
+  constructor(
+    readonly problem: Problem,
+    readonly request: Request & { do: 'prepare' },
+    run: (step: Training['step']) => Running,
+  ) {
+    this.#training = trainingOf(request.mode, request.row, problem);
+    this.#state = this.#training.state;
+    this.#running = run(this.#training.step);
   }
-  const prepared = model;
-  if (!prepared) throw new Error('prepare first');
-  if (request.do === 'account') {
-    prepared.step(request.mode); // warms up
-    return accountOps(() => prepared.step(request.mode));
+
+  /** One step; gives the loss, whose reading ends it. */
+  step(): number {
+    const { mode, row } = this.request;
+    const scalars: TensorTree =
+      mode === 'update' ? { learningRate: tf.scalar(row.learningRate), update: tf.scalar(++this.#updates) } : {};
+    const old = this.#state;
+    const { state, outputs } = tf.tidy(() => this.#running.step(old, { ...this.#training.constant, ...scalars }));
+    const loss = outputs.loss!.dataSync()[0]!;
+    disposeTree(outputs, state);
+    disposeTree(old, state);
+    disposeTree(scalars);
+    this.#state = state;
+    return loss;
   }
-  const tensors = tf.memory().numTensors;
-  const seconds = Array.from({ length: request.steps }, () => {
-    const start = performance.now();
-    prepared.step(request.mode);
-    return (performance.now() - start) / 1000;
-  });
-  const leaked = tf.memory().numTensors - tensors;
-  if (leaked !== 0) throw new Error(`${leaked} tensors more after ${request.steps} steps`);
-  return { seconds };
+
+  dispose(): void {
+    this.#running.dispose();
+    this.#training.dispose();
+    disposeTree(this.#state);
+    this.problem.dispose();
+  }
 }
 
-try {
-  const plain = process.argv[2] === 'plain';
-  const runtime = await ready({ backend: 'tensorflow', device: 'cpu', kernels: plain ? 'tfjs' : 'auto' });
-  if (plain) await usePlainTensorFlow();
-  const what = `TensorFlow ${runtime.tensorflow}, kernels ${runtime.kernels}, ${availableParallelism()} threads`;
-  say({ what: plain ? `${what}, composed formulas` : what } satisfies Greeting);
+/** Seconds of each of `n` steps, and their losses. */
+function timed(trained: Trained, n: number): { seconds: number[]; losses: number[] } {
+  const seconds: number[] = [];
+  const losses: number[] = [];
+  for (let i = 0; i < n; i++) {
+    const start = performance.now();
+    losses.push(trained.step());
+    seconds.push((performance.now() - start) / 1000);
+  }
+  return { seconds, losses };
+}
+
+function run(trained: Trained, steps: number): Ran {
+  const tensors = tf.memory().numTensors;
+  const memory = watchMemory();
+  const { seconds } = timed(trained, steps);
+  const leaked = tf.memory().numTensors - tensors;
+  if (leaked !== 0) throw new Error(`${leaked} tensors more after ${steps} steps`);
+  return { seconds, memory: memory?.() };
+}
+
+async function serve(variant: string): Promise<void> {
+  const { what, run: runStep } = await startVariant(variant);
+  say({ what } satisfies Greeting);
+  let trained: Trained | undefined;
+  const answer = async (request: Request): Promise<Prepared | Ran | Accounted | object> => {
+    if (request.do === 'write') {
+      await writeRow(request.row, request.folder);
+      return {};
+    }
+    if (request.do === 'prepare') {
+      trained?.dispose();
+      trained = undefined; // stays so where the next one fails
+      const problem = problemOf(request.row, await readRow(request.row, request.folder));
+      trained = new Trained(problem, request, runStep);
+      const first = timed(trained, request.steps);
+      globalThis.gc?.(); // the files' buffers are not the step's memory
+      return { ...first, formula: problem.formula };
+    }
+    const ready = trained;
+    if (!ready) throw new Error('prepare first');
+    return request.do === 'account' ? accountOps(() => void ready.step()) : run(ready, request.steps);
+  };
   for await (const line of createInterface({ input: process.stdin })) {
     say(await answer(JSON.parse(line) as Request).catch((error) => ({ error: String(error?.message ?? error) })));
   }
+}
+
+try {
+  await serve(process.argv[2] ?? '');
 } catch (error) {
   say({ error: error instanceof Error ? error.message : String(error) });
 }

@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { packageFolder } from '../../lib/runtime/paths.js';
+import type { Command } from '../support/participant.js';
+import type { Mode, TorchOptions } from './protocol.js';
+import type { Row } from './rows.js';
+import type { VariantName } from './variants.js';
+
+/** Something that runs a row's step. */
+export interface Contender {
+  name: string;
+  /** Head of its column. */
+  label: string;
+  /** What `--only` calls it, alone or with others. */
+  choice: string;
+  command: (folder: string) => Command;
+  /** How PyTorch runs it; without a format: in the faster of the two that the eager contenders have. */
+  torch?: Omit<TorchOptions, 'format'> & Partial<TorchOptions>;
+  /** Relative difference of losses from op by op that is still agreement. */
+  tolerance: number;
+  /** Seconds until the first steps must be done. */
+  patience?: number;
+  /** The bench fails where it fails. */
+  required?: boolean;
+  /** Whether its time can be told apart by ops. */
+  accounted?: boolean;
+}
+
+/** The contender that all others must agree with; it also writes the rows' files. */
+export const REFERENCE: VariantName = 'op-by-op';
+
+/** Single precision, and sums in another order. */
+const SINGLE = 1e-3;
+/** bfloat16 keeps 8 bits. */
+const HALF = 5e-2;
+
+const ours = (name: VariantName, label: string, more: Partial<Contender> = {}): Contender => ({
+  name,
+  label,
+  choice: name,
+  command: () => node(name),
+  tolerance: SINGLE,
+  ...more,
+});
+const torch = (name: string, label: string, options: Contender['torch'], more: Partial<Contender> = {}): Contender => ({
+  name,
+  label,
+  choice: name,
+  command: python,
+  torch: options,
+  tolerance: SINGLE,
+  ...more,
+});
+const eager = { compiled: false, autocast: false };
+
+export const CONTENDERS: Contender[] = [
+  ours('plain', 'plain tfjs', { accounted: true }),
+  ours('op-by-op', 'op by op', { required: true, accounted: true }),
+  torch(
+    'eager-channels-last',
+    'eager ch. last',
+    { ...eager, format: 'channels_last' },
+    { choice: 'eager', accounted: true },
+  ),
+  torch('eager-contiguous', 'eager contig.', { ...eager, format: 'contiguous' }, { choice: 'eager', accounted: true }),
+  torch('compiled', 'compiled', { compiled: true, autocast: false }, { patience: 300 }),
+  torch('eager-bf16', 'eager bf16', { compiled: false, autocast: true }, { tolerance: HALF }),
+];
+
+/** Whether a contender differs from others on this row: text has no memory format. */
+export const takesPart = ({ name }: Contender, row: Row): boolean =>
+  row.kind !== 'text' || name !== 'eager-channels-last';
+
+export const label = (name: string): string => CONTENDERS.find((contender) => contender.name === name)?.label ?? name;
+
+export const MODE_LABELS: Record<Mode, string> = {
+  update: 'forward + backward + AdamW',
+  gradient: 'forward + backward',
+};
+
+/** A contender in Node. */
+export function node(variant: VariantName): Command {
+  return {
+    command: process.execPath,
+    args: ['--expose-gc', join(import.meta.dirname, 'worker.js'), variant],
+    // Each worker chooses for itself; a choice forced on the whole would contradict one of them.
+    env: { VLLTR_QUIET: '1', VLLTR_BACKEND: undefined, VLLTR_KERNELS: undefined, VLLTR_DEVICE: undefined },
+  };
+}
+
+function python(folder: string): Command {
+  return {
+    command: process.env.VLLTR_BENCH_PYTHON ?? 'python3',
+    args: [join(packageFolder(), 'bench/trainStep/pytorch/worker.py')],
+    env: {
+      // Its threads sleep at once when they have nothing to do, instead of spinning into the next contender's turn.
+      OMP_WAIT_POLICY: 'PASSIVE',
+      KMP_BLOCKTIME: '0',
+      KINETO_LOG_LEVEL: '99',
+      PYTHONDONTWRITEBYTECODE: '1',
+      // It compiles anew, whatever was compiled before.
+      TORCHINDUCTOR_CACHE_DIR: join(folder, 'inductor'),
+    },
+  };
+}

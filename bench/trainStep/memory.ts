@@ -1,0 +1,19 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Memory } from './protocol.js';
+
+/** Begins to watch the resident memory of this process; undefined where the system does not let it. */
+export function watchMemory(): (() => Memory) | undefined {
+  try {
+    writeFileSync('/proc/self/clear_refs', '5'); // sets the peak back to what is resident now
+    const before = resident('VmRSS');
+    return () => ({ before, peak: resident('VmHWM') });
+  } catch {
+    return undefined;
+  }
+}
+
+function resident(field: 'VmRSS' | 'VmHWM'): number {
+  const line = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync('/proc/self/status', 'utf8'));
+  if (!line) throw new Error(`/proc/self/status has no ${field}`);
+  return Number(line[1]) * 1024;
+}

@@ -1,0 +1,38 @@
+import { availableParallelism } from 'node:os';
+import { type ReadyOptions, ready } from '../../lib/runtime/ready.js';
+import { usePlainTensorFlow } from '../support/plainTensorFlow.js';
+import type { Step } from './steps.js';
+
+/** A step ready to be called again and again. */
+export interface Running {
+  step: Step;
+  dispose: () => void;
+}
+
+interface Variant {
+  kernels: NonNullable<ReadyOptions['kernels']>;
+  /** Said after the kernels. */
+  what: string;
+  after?: () => Promise<void>;
+  run: (step: Step) => Running;
+}
+
+const opByOp = (step: Step): Running => ({ step, dispose: () => {} });
+
+/** The ways in which this package, or TensorFlow.js without it, can run a step. */
+const VARIANTS = {
+  plain: { kernels: 'tfjs', what: 'composed formulas', after: usePlainTensorFlow, run: opByOp },
+  'op-by-op': { kernels: 'auto', what: 'op by op', run: opByOp },
+} satisfies Record<string, Variant>;
+
+export type VariantName = keyof typeof VARIANTS;
+
+/** Starts TensorFlow as a variant needs it. Once a process. */
+export async function startVariant(name: string): Promise<{ what: string; run: Variant['run'] }> {
+  const variant: Variant | undefined = VARIANTS[name as VariantName];
+  if (!variant) throw new Error(`no variant is named '${name}'; known: ${Object.keys(VARIANTS).join(', ')}`);
+  const runtime = await ready({ backend: 'tensorflow', device: 'cpu', kernels: variant.kernels });
+  await variant.after?.();
+  const what = `TensorFlow ${runtime.tensorflow}, kernels ${runtime.kernels}, ${availableParallelism()} threads`;
+  return { what: `${what}, ${variant.what}`, run: variant.run };
+}
