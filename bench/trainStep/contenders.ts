@@ -32,6 +32,8 @@ export const REFERENCE: VariantName = 'op-by-op';
 const SINGLE = 1e-3;
 /** bfloat16 keeps 8 bits. */
 const HALF = 5e-2;
+/** Patience with a compiler, in seconds. */
+const COMPILING = 300;
 
 const ours = (name: VariantName, label: string, more: Partial<Contender> = {}): Contender => ({
   name,
@@ -55,6 +57,9 @@ const eager = { compiled: false, autocast: false };
 export const CONTENDERS: Contender[] = [
   ours('plain', 'plain tfjs', { accounted: true }),
   ours('op-by-op', 'op by op', { required: true, accounted: true }),
+  ours('captured', 'captured', { required: true, accounted: true }),
+  ours('captured-xla', 'captured + XLA', { patience: COMPILING }),
+  ours('captured-bf16', 'captured + bf16', { tolerance: HALF }),
   torch(
     'eager-channels-last',
     'eager ch. last',
@@ -62,7 +67,7 @@ export const CONTENDERS: Contender[] = [
     { choice: 'eager', accounted: true },
   ),
   torch('eager-contiguous', 'eager contig.', { ...eager, format: 'contiguous' }, { choice: 'eager', accounted: true }),
-  torch('compiled', 'compiled', { compiled: true, autocast: false }, { patience: 300 }),
+  torch('compiled', 'compiled', { compiled: true, autocast: false }, { patience: COMPILING }),
   torch('eager-bf16', 'eager bf16', { compiled: false, autocast: true }, { tolerance: HALF }),
 ];
 

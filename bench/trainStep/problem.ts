@@ -15,9 +15,8 @@ export interface Problem {
   model: TensorMap;
   options: Pick<OptimiserOptions, 'frozen' | 'lrFactor'>;
   batch: TensorMap;
-  /** Computed from the batch ahead of the gradient, without a tape; the loss gets it with the batch. */
-  ahead?: (batch: TensorMap) => TensorMap;
-  loss: (params: TensorMap, batch: TensorMap) => LossParts;
+  /** The loss of a batch by the parameters; what none of them changes is computed ahead of it, without a tape. */
+  loss: (batch: TensorMap) => (params: TensorMap) => LossParts;
   formula: string;
   dispose: () => void;
 }
@@ -49,7 +48,7 @@ function imageProblem({ config }: ImageRow, { params, batch }: RowTensors): Prob
     model,
     options: {},
     batch,
-    loss: (params, batch) => {
+    loss: (batch) => (params) => {
       const { features, batchStats } = encodeImage(config, params, batch.images as tf.Tensor4D, { training: true });
       return { loss: distance(features, batch), batchStats };
     },
@@ -64,7 +63,7 @@ function textProblem({ config }: TextRow, { params, batch }: RowTensors): Proble
     model,
     options: {},
     batch,
-    loss: (params, batch) => ({ loss: distance(encodeText(config, params, batch.ids as tf.Tensor2D), batch) }),
+    loss: (batch) => (params) => ({ loss: distance(encodeText(config, params, batch.ids as tf.Tensor2D), batch) }),
     formula: ONE_TOKEN,
     dispose: () => tf.dispose([model, batch] as tf.TensorContainer),
   };
@@ -78,27 +77,26 @@ function stage1Problem(row: Stage1Row, { params, batch, teacher }: RowTensors): 
     model: params,
     options: {},
     batch,
-    ahead: ({ images }) => ({
-      teacherImage: tf.tidy(() =>
-        l2Normalize(encodeImage(teacher.config, teacher.params, images as tf.Tensor4D).features),
-      ),
-    }),
-    loss: (params, batch) => {
-      const image = encodeImage(config, params, batch.images as tf.Tensor4D, { training: true });
-      const { loss } = classwiseContrastive({
-        image: l2Normalize(image.features),
-        text: l2Normalize(encodeText(config, params, batch.ids as tf.Tensor2D)),
-        labels: batch.labels as tf.Tensor1D,
-        logitScale: params.logit_scale as tf.Scalar,
-        smoothing,
-        teacher: {
-          image: batch.teacherImage as tf.Tensor2D,
-          text: batch.teacherText as tf.Tensor2D,
-          logitScale: teacher.params.logit_scale as tf.Scalar,
-        },
-        distillWeight,
-      });
-      return { loss, batchStats: image.batchStats };
+    loss: (batch) => {
+      const images = batch.images as tf.Tensor4D;
+      const distil = {
+        image: tf.tidy(() => l2Normalize(encodeImage(teacher.config, teacher.params, images).features)),
+        text: batch.teacherText as tf.Tensor2D,
+        logitScale: teacher.params.logit_scale as tf.Scalar,
+      };
+      return (params) => {
+        const image = encodeImage(config, params, images, { training: true });
+        const { loss } = classwiseContrastive({
+          image: l2Normalize(image.features),
+          text: l2Normalize(encodeText(config, params, batch.ids as tf.Tensor2D)),
+          labels: batch.labels as tf.Tensor1D,
+          logitScale: params.logit_scale as tf.Scalar,
+          smoothing,
+          teacher: distil,
+          distillWeight,
+        });
+        return { loss, batchStats: image.batchStats };
+      };
     },
     formula: "the teacher's text features are given, once a sentence",
     dispose: () => tf.dispose([params, batch, teacher.params] as tf.TensorContainer),
@@ -118,14 +116,14 @@ function stage2Problem(row: Stage2Row, { params, batch, anchors }: RowTensors): 
       lrFactor: (name) => (isVisual(name) ? encoderRate : isAttentionParameter(name) ? attentionRate : 1),
     },
     batch,
-    loss: (params, batch) => {
+    loss: (batch) => (params) => {
       const { features, batchStats } = encodeImage(config, params, batch.images as tf.Tensor4D, { training: true });
       const { visual, text } = lgrLogits(params, features, table, params.logit_scale as tf.Scalar);
       const labels = batch.labels as tf.Tensor1D;
       const [first, second] = [visual, text].map((z) => crossEntropy(z, labels, { smoothing }));
       return { loss: tf.add(first!, second!), batchStats };
     },
-    formula: 'queries projected to the anchors, norms by Gram matrices (METHOD.md, exact algebra)',
+    formula: 'exact algebra: queries projected to the anchors, norms by Gram matrices',
     dispose: () => {
       table.dispose();
       tf.dispose([params, batch] as tf.TensorContainer);

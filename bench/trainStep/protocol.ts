@@ -4,7 +4,7 @@ import type { Row } from './rows.js';
 /** Forward, backward pass and AdamW; the first two alone. */
 export type Mode = 'update' | 'gradient';
 
-/** Steps that a preparation takes: more than the two that a captured step first records. */
+/** Steps that a preparation takes: the first compiles or records, the later ones show that updates are the same. */
 export const FIRST_STEPS = 4;
 
 /** How PyTorch runs a row. */

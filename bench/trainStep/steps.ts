@@ -1,13 +1,14 @@
 import { isTrainable } from '../../lib/clip/parameters.js';
 import { type TensorMap, tf } from '../../lib/runtime/tf.js';
+import type { TensorTree } from '../../lib/runtime/tree.js';
 import {
   createOptimiser,
+  disposeOptimiser,
   type LossParts,
   optimise,
   type StepInputs,
   type StepState,
 } from '../../lib/stages/optimise.js';
-import type { TensorTree } from '../../lib/training/tree.js';
 import type { Problem } from './problem.js';
 import type { Mode } from './protocol.js';
 import type { Row } from './rows.js';
@@ -30,33 +31,32 @@ export function trainingOf(mode: Mode, row: Row, problem: Problem): Training {
 }
 
 /** The update as the package's stages make it. */
-function update(row: Row, { model, options, batch, ahead, loss }: Problem): Training {
+function update(row: Row, { model, options, batch, loss }: Problem): Training {
   const { weightDecay, clipNorm } = row;
   const { optimiser, state, frozen } = createOptimiser(model, { ...options, weightDecay, clipNorm });
   const step: Step = (now, inputs) => {
     const batch = inputs as StepInputs;
-    const given = { ...batch, ...ahead?.(batch) };
-    return optimise(optimiser, now as StepState, batch, frozen, (params) => loss(params, given));
+    return optimise(optimiser, now as StepState, batch, frozen, loss(batch));
   };
   return {
     step,
     state,
     constant: batch,
-    dispose: () => tf.dispose([optimiser.decayMask, optimiser.lrMultiplier ?? []] as tf.TensorContainer),
+    dispose: () => disposeOptimiser(optimiser),
   };
 }
 
 /** Loss and the gradient of each parameter by itself. */
-function gradient({ model, batch, ahead, loss }: Problem): Training {
+function gradient({ model, batch, loss }: Problem): Training {
   const names = Object.keys(model).filter(isTrainable);
   const buffers = Object.entries(model).filter(([name]) => !isTrainable(name));
   const step: Step = (now, inputs) => {
     const { params, batch } = inputs as { params: TensorMap; batch: TensorMap };
-    const given = { ...batch, ...ahead?.(batch) };
+    const lossOf = loss(batch);
     let stats: TensorMap = {};
     const f = (...tensors: tf.Tensor[]): tf.Scalar => {
       const trained = Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
-      const parts: LossParts = loss({ ...(now as TensorMap), ...trained }, given);
+      const parts: LossParts = lossOf({ ...(now as TensorMap), ...trained });
       // They outlive the gradient's own scope.
       stats = Object.fromEntries(Object.entries(parts.batchStats ?? {}).map(([name, t]) => [name, tf.keep(t.clone())]));
       return parts.loss;

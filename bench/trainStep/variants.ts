@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { type CaptureOptions, capture } from '../../lib/runtime/capture/index.js';
 import { type ReadyOptions, ready } from '../../lib/runtime/ready.js';
 import { usePlainTensorFlow } from '../support/plainTensorFlow.js';
 import type { Step } from './steps.js';
@@ -13,16 +14,26 @@ interface Variant {
   kernels: NonNullable<ReadyOptions['kernels']>;
   /** Said after the kernels. */
   what: string;
+  /** Once TensorFlow runs. */
   after?: () => Promise<void>;
   run: (step: Step) => Running;
 }
 
 const opByOp = (step: Step): Running => ({ step, dispose: () => {} });
+const captured =
+  (options: CaptureOptions) =>
+  (step: Step): Running => {
+    const whole = capture(step, options);
+    return { step: whole, dispose: () => whole.dispose() };
+  };
 
 /** The ways in which this package, or TensorFlow.js without it, can run a step. */
 const VARIANTS = {
   plain: { kernels: 'tfjs', what: 'composed formulas', after: usePlainTensorFlow, run: opByOp },
   'op-by-op': { kernels: 'auto', what: 'op by op', run: opByOp },
+  captured: { kernels: 'auto', what: 'one function', run: captured({}) },
+  'captured-xla': { kernels: 'auto', what: 'one function, XLA', run: captured({ xla: true }) },
+  'captured-bf16': { kernels: 'auto', what: 'one function, bfloat16', run: captured({ precision: 'bf16' }) },
 } satisfies Record<string, Variant>;
 
 export type VariantName = keyof typeof VARIANTS;

@@ -1,7 +1,7 @@
 /** A participant in Node: `worker.js VARIANT` (see `variants.ts`). */
 import { createInterface } from 'node:readline';
 import { tf } from '../../lib/runtime/tf.js';
-import { disposeTree, type TensorTree } from '../../lib/training/tree.js';
+import { disposeTree, type TensorTree } from '../../lib/runtime/tree.js';
 import { accountOps } from '../support/opCount.js';
 import { readRow, writeRow } from './files.js';
 import { watchMemory } from './memory.js';
