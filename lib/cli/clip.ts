@@ -11,6 +11,7 @@ export function register(program: Command): void {
     .option('--steps <n>', 'updates', natural, TEACHER_OPTIONS.steps)
     .option('--batch <n>', 'pairs an update', natural, TEACHER_OPTIONS.batch)
     .option('--lr <rate>', 'peak learning rate', positive, TEACHER_OPTIONS.learningRate)
+    .option('--licences', 'print the sets it learns from and their licences, and stop (--json: as JSON)')
     .option('--out <file>', 'where the weights go, half precision (default: model.safetensors in the run folder)');
   command.addOption(scheduleOption());
   runOptions(contrastiveFlags(command), 'runs/clip')

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openIconLt } from '../../lib/data/iconLt/index.js';
+import { teacherNotice, webLicences } from '../../lib/data/iconLt/licences.js';
 import { findIcons, type Icon, readHalf, readInfos, splitSets } from '../../lib/data/iconLt/sets.js';
 import { type PlannedClass, PRESETS, planClasses, shuffled } from '../../lib/data/iconLt/split.js';
 import type { ImageSource, LongTailData } from '../../lib/data/types.js';
@@ -58,6 +59,21 @@ describe('the two halves', () => {
     expect(web.length).toBeGreaterThan(80);
     expect(other.length).toBeGreaterThan(80);
     for (const set of [...web, ...other]) expect(infos.get(set)!.license!.spdx).not.toMatch(/-NC/);
+  });
+});
+
+describe("the notice beside the teacher's weights", () => {
+  it('names every set it learnt from, as the code lists them, none of them non-commercial', () => {
+    const groups = webLicences(findIcons());
+    const notice = new URL('../../lib/presets/icon-lt-teacher.NOTICE.md', import.meta.url);
+    expect(readFileSync(notice, 'utf8')).toBe(teacherNotice(groups));
+    const infos = readInfos(findIcons());
+    const web = new Set(splitSets(infos).web);
+    for (const { licence, sets } of groups) {
+      expect(licence).not.toMatch(/-NC|unknown/);
+      for (const { prefix } of sets) expect(web.has(prefix), prefix).toBe(true);
+    }
+    expect(groups.length).toBeGreaterThan(5);
   });
 });
 

@@ -3,6 +3,8 @@ import { saveClip } from '../../clip/checkpoint.js';
 import type { ClipConfig } from '../../clip/config.js';
 import { compactVocabulary } from '../../clip/vocabulary.js';
 import { openWebPairs } from '../../data/iconLt/index.js';
+import { teacherNotice, webLicences } from '../../data/iconLt/licences.js';
+import { findIcons } from '../../data/iconLt/sets.js';
 import type { LongTailData } from '../../data/types.js';
 import { writeJson } from '../../files/atomic.js';
 import { TEACHER_OPTIONS, TEACHER_VOCABULARY, teacherConfig } from '../../presets/iconLt.js';
@@ -27,6 +29,7 @@ export interface ClipCommand extends RunOptions, ContrastiveFlags {
   lr: number;
   schedule?: ScheduleKind;
   out?: string;
+  licences?: boolean;
 }
 
 /** Zero-shot accuracy on the validation pictures of Icon-LT, whose design teams the small CLIP never sees. */
@@ -38,6 +41,10 @@ function zeroShotProbe(config: ClipConfig, data: LongTailData): (params: TensorM
 
 /** Runs `vl-ltr clip`. */
 export async function run(options: ClipCommand): Promise<void> {
+  if (options.licences) {
+    const groups = webLicences(findIcons());
+    return print(options.json ? groups : teacherNotice(groups).trimEnd());
+  }
   const training = {
     ...withContrastiveFlags(TEACHER_OPTIONS, options),
     schedule: options.schedule ?? TEACHER_OPTIONS.schedule,

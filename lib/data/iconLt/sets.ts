@@ -41,8 +41,9 @@ export function findIcons(from?: readonly string[]): IconPackage {
 
 /** What `collections.json` says of a set. */
 export interface SetInfo {
+  readonly name?: string;
   readonly author?: { readonly name?: string };
-  readonly license?: { readonly spdx?: string };
+  readonly license?: { readonly title?: string; readonly spdx?: string; readonly url?: string };
   readonly category?: string;
   readonly tags?: readonly string[];
   readonly palette?: boolean;
