@@ -105,6 +105,7 @@ export type {
   BaselineOptions,
   FinetuneOptions,
   PretrainOptions,
+  ScheduleKind,
   StageRun,
   TrainOptions,
 } from './stages/options.js';

@@ -27,6 +27,7 @@ export function register(program: Command): void {
       `
 The anchors are those of the stage-1 run; where it has none (or --anchors, --choice, --split ask for others) they are
 chosen first. α, the visual branch's weight in the prediction, is chosen on val, never on test; without val it is 0.5.
+What stage 1 held out of train (--hold-out) validates here, too.
 Defaults depend on the data: --dry-run prints them all. A broken-off run goes on with --resume.
 
 The run folder gets model.safetensors (encoder, head, anchors), summary.json (accuracy by shot group on val and test),

@@ -61,13 +61,9 @@ export function teacherNotice(groups: readonly LicenceGroup[]): string {
     "itself, which are not shipped: they are drawn on the user's machine from the same package.",
     '',
     'This list is printed by `vl-ltr clip --licences`.',
-    '',
-    '| licence | sets | icons |',
-    '| --- | ---: | ---: |',
-    ...groups.map((group) => `| ${group.licence} | ${group.sets.length} | ${number(group.icons)} |`),
     ...groups.flatMap((group) => [
       '',
-      `## ${group.licence}`,
+      `## ${group.licence} (${group.sets.length} sets, ${number(group.icons)} icons)`,
       '',
       ...group.sets.map(
         ({ prefix, name, author, url, icons: count }) =>
