@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { TEACHER_OPTIONS } from '../presets/iconLt.js';
+import { captureFlags } from './captureFlags.js';
 import { lazily, natural, positive, runOptions } from './options.js';
 import { contrastiveFlags, scheduleOption } from './trainFlags.js';
 
@@ -14,7 +15,7 @@ export function register(program: Command): void {
     .option('--licences', 'print the sets it learns from and their licences, and stop (--json: as JSON)')
     .option('--out <file>', 'where the weights go, half precision (default: model.safetensors in the run folder)');
   command.addOption(scheduleOption());
-  runOptions(contrastiveFlags(command), 'runs/clip')
+  runOptions(captureFlags(contrastiveFlags(command)), 'runs/clip')
     .addHelpText(
       'after',
       `

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
+import { captureFlags } from './captureFlags.js';
 import { forceOption, holdOutOption, integer, lazily, natural, positive } from './options.js';
 
 /** Adds `vl-ltr demo`. */
 export function register(program: Command): void {
-  program
+  const command = program
     .command('demo')
     .description('the main job on Icon-LT: baseline, both stages, one table')
     .option('--run <dir>', 'folder of the run', 'runs/demo')
@@ -17,7 +18,8 @@ export function register(program: Command): void {
     .option('--resume', 'go on from the last good checkpoints in the run folder')
     .addOption(forceOption('the unfinished demo run'))
     .option('--dry-run', 'print the configuration and stop')
-    .option('--json', 'print summary.json on stdout instead of the table')
+    .option('--json', 'print summary.json on stdout instead of the table');
+  captureFlags(command)
     .addHelpText(
       'after',
       `

@@ -4,11 +4,12 @@ import { ICON_RECIPE } from '../presets/iconLt.js';
 import type { Recipe } from '../stages/comparison.js';
 import type { ContrastiveOptions, SamplerKind, ScheduleKind, TrainOptions } from '../stages/options.js';
 import type { AugmentOptions } from '../training/augment.js';
+import { type CaptureFlags, captureFlags, withCaptureFlags } from './captureFlags.js';
 import { isIconLt } from './dataName.js';
 import { integer, natural, nonNegative, positive, share } from './options.js';
 
 /** Options of a training, as the command line gives them; what is absent comes from the recipe. */
-export interface TrainFlags {
+export interface TrainFlags extends CaptureFlags {
   steps?: number;
   batch?: number;
   lr?: number;
@@ -59,7 +60,7 @@ export const withContrastiveFlags = <T extends ContrastiveOptions>(recipe: T, fl
 
 /** Adds the options of a training. */
 export function trainFlags(command: Command): Command {
-  return command
+  command
     .option('--steps <n>', 'updates', natural)
     .option('--batch <n>', 'pictures an update', natural)
     .option('--lr <rate>', 'peak learning rate of AdamW', positive)
@@ -91,13 +92,14 @@ export function trainFlags(command: Command): Command {
     .option('--smoothing <ε>', 'label smoothing', share)
     .option('--checkpoint-every <n>', 'updates between checkpoints', natural)
     .option('--evaluate-every <n>', 'updates between measurements on val; 0: none', integer);
+  return captureFlags(command);
 }
 
 /** The recipe's options with what the command line says instead. */
 export function withFlags<T extends TrainOptions & { smoothing: number }>(recipe: T, flags: TrainFlags): T {
   const steps = flags.steps ?? recipe.steps;
   return {
-    ...recipe,
+    ...withCaptureFlags(recipe, flags),
     steps,
     batch: flags.batch ?? recipe.batch,
     learningRate: flags.lr ?? recipe.learningRate,

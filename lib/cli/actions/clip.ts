@@ -15,6 +15,7 @@ import { trainClip } from '../../stages/clip.js';
 import type { ScheduleKind } from '../../stages/options.js';
 import { TextBank } from '../../stages/textBank.js';
 import { zeroShot } from '../../stages/zeroShot.js';
+import { type CaptureFlags, withCaptureFlags } from '../captureFlags.js';
 import type { RunOptions } from '../options.js';
 import { lazyBar, print, say } from '../terminal.js';
 import { type ContrastiveFlags, withContrastiveFlags } from '../trainFlags.js';
@@ -23,7 +24,7 @@ import { stageRun } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 
 /** The options of the command line. */
-export interface ClipCommand extends RunOptions, ContrastiveFlags {
+export interface ClipCommand extends RunOptions, ContrastiveFlags, CaptureFlags {
   steps: number;
   batch: number;
   lr: number;
@@ -46,7 +47,7 @@ export async function run(options: ClipCommand): Promise<void> {
     return print(options.json ? groups : teacherNotice(groups).trimEnd());
   }
   const training = {
-    ...withContrastiveFlags(TEACHER_OPTIONS, options),
+    ...withCaptureFlags(withContrastiveFlags(TEACHER_OPTIONS, options), options),
     schedule: options.schedule ?? TEACHER_OPTIONS.schedule,
     steps: options.steps,
     batch: options.batch,

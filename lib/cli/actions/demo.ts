@@ -9,7 +9,8 @@ import { shippedTeacher } from '../../presets/teacher.js';
 import { shortHash } from '../../runtime/paths.js';
 import { ready } from '../../runtime/ready.js';
 import { tf } from '../../runtime/tf.js';
-import { type ComparisonRow, compare, disposeOutcome, type SeedOutcome } from '../../stages/comparison.js';
+import { type ComparisonRow, compare, disposeOutcome, type Recipe, type SeedOutcome } from '../../stages/comparison.js';
+import { type CaptureFlags, withCaptureFlags } from '../captureFlags.js';
 import { dataName } from '../dataName.js';
 import type { RunOptions } from '../options.js';
 import { bold, clock, print, say, table } from '../terminal.js';
@@ -21,7 +22,7 @@ import { Bars } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 
 /** The options of the command line. */
-export interface DemoCommand extends RunOptions {
+export interface DemoCommand extends RunOptions, CaptureFlags {
   data: string;
   seeds: number;
   full?: boolean;
@@ -33,7 +34,13 @@ export interface DemoCommand extends RunOptions {
 /** Runs `vl-ltr demo`. */
 export async function run(options: DemoCommand): Promise<void> {
   const started = Date.now();
-  const recipe = scaleRecipe(ICON_RECIPE, options.effort);
+  const { anchors, ...trainings } = scaleRecipe(ICON_RECIPE, options.effort);
+  const recipe: Recipe = {
+    anchors,
+    pretrain: withCaptureFlags(trainings.pretrain, options),
+    finetune: withCaptureFlags(trainings.finetune, options),
+    baseline: withCaptureFlags(trainings.baseline, options),
+  };
   const file = options.teacher ?? shippedTeacher();
   const { seeds, seed, full = false, holdOut = 0 } = options;
   const configuration = { data: dataName(options.data), teacher: resolve(file), holdOut, seeds, full, recipe };
