@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
+import type { Device } from './choice.js';
+import { tensorFlowLogLevel } from './hardware.js';
 import type { Layout } from './layout.js';
 import { installedPackage, packageFolder, shortHash } from './paths.js';
 import type { Log } from './progress.js';
@@ -14,6 +16,8 @@ export interface BindingStamp {
   readonly binding: string;
   /** TF_Version. */
   readonly tensorflow: string;
+  /** Where it computed. */
+  readonly device?: Device;
   /** Hash of the sources and flags it was built from. */
   readonly built: string;
 }
@@ -63,11 +67,11 @@ export async function makeBinding(layout: Layout, log: Log): Promise<BindingStam
     log("Building TensorFlow.js's binding …");
     await compile(layout, sources, name);
   }
-  const tensorflow = await verifyBinding(join(layout.folder, name)).catch(async (error) => {
+  const verified = await verifyBinding(join(layout.folder, name)).catch(async (error) => {
     await rm(join(layout.folder, name), { force: true }); // built again the next time
     throw error;
   });
-  const stamp: BindingStamp = { format: 1, binding: name, tensorflow, built: sources.hash };
+  const stamp: BindingStamp = { format: 1, binding: name, ...verified, built: sources.hash };
   const temporary = join(layout.folder, `.stamp-${process.pid}`);
   await writeFile(temporary, `${JSON.stringify(stamp, null, 1)}\n`);
   await rename(temporary, join(layout.folder, stampName(sources.hash)));
@@ -142,23 +146,25 @@ const attributes = [
   { name: 'T', type: b.TF_ATTR_TYPE, value: b.TF_FLOAT },
 ];
 const product = Array.from(b.tensorDataSync(b.executeOp('MatMul', attributes, [m, m], 1)[0].id));
-process.stdout.write(JSON.stringify({ version: b.TF_Version, product }));
+process.stdout.write(JSON.stringify({ version: b.TF_Version, gpu: b.isUsingGpuDevice(), product }));
 `;
 
 /**
  * Loads a binding in a child process and multiplies two matrices.
- * @returns TensorFlow's version
+ * @returns TensorFlow's version, and the device it computed on
  * @throws VlltrError ERR_SETUP
  */
-export async function verifyBinding(path: string): Promise<string> {
+export async function verifyBinding(path: string): Promise<{ tensorflow: string; device: Device }> {
   const { status, output, errors } = await execute(process.execPath, ['-e', VERIFY, path], {
     ...process.env,
     NODE_OPTIONS: '',
-    TF_CPP_MIN_LOG_LEVEL: '2',
+    TF_CPP_MIN_LOG_LEVEL: tensorFlowLogLevel(),
   });
   try {
-    const said = JSON.parse(output) as { version: string; product: number[] };
-    if (status === 0 && said.product.join() === '7,10,15,22') return said.version;
+    const said = JSON.parse(output) as { version: string; gpu: boolean; product: number[] };
+    if (status === 0 && said.product.join() === '7,10,15,22') {
+      return { tensorflow: said.version, device: said.gpu ? 'cuda' : 'cpu' };
+    }
   } catch {}
   const cause = /\b(?:Error: )?(.*(?:\.so|GLIBC|illegal|instruction|error).*)/i.exec(errors)?.[1] ?? `status ${status}`;
   throw new VlltrError('ERR_SETUP', `TensorFlow was laid out but does not run here: ${cause.trim().slice(0, 400)}`);

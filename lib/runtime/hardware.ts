@@ -43,6 +43,15 @@ export function gpuPresent(): boolean {
   return existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl') || existsSync('/dev/dxg');
 }
 
+/**
+ * `TF_CPP_MIN_LOG_LEVEL`: errors (2), but none (3) where a CUDA build is bound to complain that it finds no GPU. An op's
+ * errors are exceptions at either.
+ * @param cpuOnly whether GPUs are hidden from TensorFlow
+ */
+export function tensorFlowLogLevel(cpuOnly = false): string {
+  return cpuOnly || !gpuPresent() ? '3' : '2';
+}
+
 export function gpu(): Gpu {
   const driver = gpuPresent();
   const list = spawnSync('nvidia-smi', ['--query-gpu=name,driver_version', '--format=csv,noheader'], {

@@ -2,10 +2,12 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, readdir, realpath, rename, rm, stat, statfs, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
+import { linkCudaLibraries, mirrorCuda } from './cudaLibraries.js';
 import { cacheFolder, shortHash, userTensorFlow } from './paths.js';
 import { formatBytes, type Log, TransferProgress } from './progress.js';
-import { fetchWheel, type Wheel } from './wheel.js';
-import { planCuda, TENSORFLOW_VERSION, TENSORFLOW_WHEELS } from './wheels.js';
+import { fetchWheel, packageName, requirePip, type Wheel } from './wheel.js';
+import { CUDA_BYTES, planCuda, TENSORFLOW_VERSION, TENSORFLOW_WHEELS } from './wheels.js';
+import { withWorkFolder } from './workFolder.js';
 import { ZipArchive } from './zip.js';
 
 /** Which TensorFlow: the CPU wheel, the CUDA wheel, or the user's own (`VLLTR_TENSORFLOW_DIR`). */
@@ -31,11 +33,15 @@ const STAMP = 'layout.json';
 /** What the binding and its build need of TensorFlow's wheel. */
 const NEEDED =
   /^tensorflow\/(libtensorflow_(cc|framework)\.so\.2|include\/(tensorflow\/(c\/|core\/platform\/ctstring)|tsl\/platform\/|xla\/tsl\/(c|platform)\/).*|THIRD_PARTY_NOTICES\.txt)$/;
-/** What TensorFlow opens at run time out of an NVIDIA wheel: libraries, and nvcc's assembler and device code for XLA. */
-const NEEDED_CUDA = /^nvidia\/[^/]+\/(lib\/.+\.so[.0-9]*|bin\/ptxas|nvvm\/libdevice\/.+)$/;
+/**
+ * What TensorFlow opens at run time out of an NVIDIA wheel: libraries, less the doubles and tools that nothing of it
+ * opens (0.3 GB), and nvcc's assembler and device code for XLA.
+ */
+const NEEDED_CUDA =
+  /^nvidia\/[^/]+\/(lib\/(?!lib(cusolverMg|cufftw|nvblas|checkpoint|pcsamplingutil)\.|.+\.alt\.).+\.so[.0-9]*|bin\/ptxas|nvvm\/libdevice\/.+)$/;
 
-/** Bytes that the unpacked libraries and the wheel take together at the most. */
-const SPACE = { cpu: 1.3e9, cuda: 12e9 };
+/** Bytes that the unpacked libraries and a wheel, which pip holds twice for a moment, take together at the most. */
+const SPACE = { cpu: 1.6e9, cuda: 7e9 };
 
 /** The folder where a variant lies once it is laid out. */
 export function layoutFolder(variant: Variant): string {
@@ -67,11 +73,7 @@ export async function layOut(variant: Variant, log: Log): Promise<Layout> {
   const present = findLayout(variant);
   if (present) return present;
   const folder = layoutFolder(variant);
-  await mkdir(dirname(folder), { recursive: true });
-  await sweep(dirname(folder));
-  const work = join(dirname(folder), `.setup-${process.pid}-${Date.now().toString(36)}`);
-  await mkdir(work);
-  try {
+  return withWorkFolder(dirname(folder), async (work) => {
     const inside = join(work, 'layout');
     await mkdir(inside);
     const stamp = variant === 'user' ? await linkUserFolder(inside) : await unpackWheels(variant, work, inside, log);
@@ -82,9 +84,7 @@ export async function layOut(variant: Variant, log: Log): Promise<Layout> {
       if (!findLayout(variant)) throw error;
     });
     return { variant, folder };
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+  });
 }
 
 async function unpackWheels(variant: 'cpu' | 'cuda', work: string, inside: string, log: Log): Promise<LayoutStamp> {
@@ -102,34 +102,47 @@ async function unpackWheels(variant: 'cpu' | 'cuda', work: string, inside: strin
     'ERR_SETUP',
     () => `${dirname(work)} has ${formatBytes(free)} free; TensorFlow needs ${formatBytes(SPACE[variant])} there.`,
   );
+  if (variant === 'cuda') requirePip('through which alone the CUDA libraries come'); // before the first download
   const files: Record<string, number> = {};
   const wheel = TENSORFLOW_WHEELS[variant];
-  log(`Fetching ${wheel.requirement}${wheel.size ? ` (${formatBytes(wheel.size)})` : ''} …`);
+  const more = variant === 'cuda' ? `, then CUDA libraries of ${formatBytes(CUDA_BYTES)}` : '';
+  log(`Fetching ${wheel.requirement} (${formatBytes(wheel.size)}${more}) …`);
   const source = process.env.VLLTR_TENSORFLOW_WHEEL || undefined;
   const path = await fetchWheel(wheel, work, log, source);
-  const metadata = await unpack(path, NEEDED, inside, files, log);
+  const metadata = await unpack(path, wheel, NEEDED, inside, files, log);
   if (path.startsWith(work)) await rm(path); // 0.3 GB that nothing needs again
   const planned: Wheel[] = variant === 'cuda' ? planCuda(metadata) : [];
   for (const [index, library] of planned.entries()) {
-    log(`Fetching ${library.requirement} (CUDA library ${index + 1} of ${planned.length}) …`);
+    const size = library.size ? `, ${formatBytes(library.size)}` : '';
+    log(`Fetching ${library.requirement} (CUDA library ${index + 1} of ${planned.length}${size}) …`);
     const part = join(work, `cuda-${index}`);
     await mkdir(part);
-    await unpack(await fetchWheel(library, part, log), NEEDED_CUDA, inside, files, log);
+    await unpack(await fetchWheel(library, part, log), library, NEEDED_CUDA, inside, files, log);
     await rm(part, { recursive: true });
+  }
+  for (const link of await linkCudaLibraries(join(inside, 'nvidia'))) {
+    files[`nvidia/${link}`] = (await stat(join(inside, 'nvidia', link))).size;
   }
   const wheels = [wheel, ...planned].map(({ requirement, sha256 }) => ({ requirement, sha256 }));
   return { format: 1, variant, source: source ? basename(source) : 'pip', wheels, files };
 }
 
 /** Unpacks the needed files of a wheel and returns the text of its METADATA. */
-async function unpack(path: string, needed: RegExp, folder: string, files: Record<string, number>, log: Log) {
+async function unpack(
+  path: string,
+  wheel: Wheel,
+  needed: RegExp,
+  folder: string,
+  files: Record<string, number>,
+  log: Log,
+): Promise<string> {
   const archive = await ZipArchive.open(path);
   try {
     const entries = archive.entries.filter((entry) => needed.test(entry.name));
     const metadata = archive.entries.find((entry) => /^[^/]+\.dist-info\/METADATA$/.test(entry.name));
     check(entries.length && metadata, 'ERR_SETUP', () => `${basename(path)} holds none of the files that are needed.`);
     const progress = new TransferProgress(
-      `Unpacking ${basename(path)}`,
+      `Unpacking ${packageName(wheel)}`,
       entries.reduce((sum, entry) => sum + entry.size, 0),
       log,
     );
@@ -183,28 +196,11 @@ async function linkUserFolder(inside: string): Promise<LayoutStamp> {
   }
   // CUDA's libraries are looked for beside the folder `tensorflow`, where the NVIDIA wheels unpack them.
   const nvidia = join(dirname(libraries), 'nvidia');
-  if (existsSync(nvidia)) await symlink(await realpath(nvidia), join(inside, 'nvidia'));
+  if (existsSync(nvidia)) {
+    await mirrorCuda(nvidia, join(inside, 'nvidia'));
+    await linkCudaLibraries(join(inside, 'nvidia'));
+  }
   return { format: 1, variant: 'user', source: given, wheels: [], files };
-}
-
-/** Removes temporary folders whose process is gone (killed half-way) and which nobody touched for ten minutes. */
-async function sweep(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const pid = Number(/^\.setup-(\d+)-/.exec(name)?.[1]);
-    if (!pid || alive(pid)) continue;
-    const path = join(folder, name);
-    const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? 0);
-    if (age > 600_000) await rm(path, { recursive: true, force: true });
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 /** An error of this file as the one line that set-up prints. */

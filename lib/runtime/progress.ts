@@ -36,7 +36,8 @@ export class TransferProgress {
     const left = this.total > done && rate > 0 ? `, ${Math.ceil((this.total - done) / rate)} s left` : '';
     const line = `${this.label}: ${formatBytes(done)}${share}, ${formatBytes(rate)}/s${left}`;
     if (this.#terminal) {
-      process.stderr.write(`\r\x1b[K${line}`);
+      // A line that wraps could not be rewritten.
+      process.stderr.write(`\r\x1b[K${line.slice(0, (process.stderr.columns || 80) - 1)}`);
       this.#shown = true;
     } else {
       this.log(line);

@@ -118,7 +118,8 @@ async function startTensorFlow(
     }
     const device = (tf.backend() as TensorFlowBackend).isUsingGpuDevice ? 'cuda' : 'cpu';
     if (choice.device === 'cuda' && device !== 'cuda') {
-      throw new VlltrError('ERR_BACKEND', 'Device cuda was asked for, but TensorFlow sees no GPU (vl-ltr doctor).');
+      const why = gpuPresent() ? 'its driver is loaded; CUDA 12 needs 525 or later' : 'no NVIDIA driver is loaded here';
+      throw new VlltrError('ERR_BACKEND', `Device cuda was asked for, but TensorFlow sees no GPU (${why}).`);
     }
     if (choice.device === 'cpu' && device !== 'cpu') {
       // GPUs are hidden by an environment variable: too late once a thread has started TensorFlow, and not a worker's.

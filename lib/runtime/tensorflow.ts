@@ -3,6 +3,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { VlltrError } from '../errors.js';
 import { findBinding, quietName } from './binding.js';
+import type { Device } from './choice.js';
+import { tensorFlowLogLevel } from './hardware.js';
 import { findLayout, type Layout, type Variant } from './layout.js';
 import { userTensorFlow } from './paths.js';
 import { tf } from './tf.js';
@@ -65,6 +67,8 @@ export interface InstalledTensorFlow {
   readonly layout: Layout;
   /** TF_Version. */
   readonly version: string;
+  /** Where it computed when set-up verified it. */
+  readonly device: Device;
 }
 
 /** The verified TensorFlow of a variant, or undefined. */
@@ -72,11 +76,12 @@ export function installedTensorFlow(variant: Variant): InstalledTensorFlow | und
   const layout = findLayout(variant);
   const stamp = layout && findBinding(layout);
   if (!layout || !stamp) return undefined;
-  return { variant, layout, binding: join(layout.folder, stamp.binding), version: stamp.tensorflow };
+  const device = stamp.device ?? 'cpu';
+  return { variant, layout, binding: join(layout.folder, stamp.binding), version: stamp.tensorflow, device };
 }
 
 /** What may be loaded, best first. A libtensorflow that the user named is the only candidate. */
-export function candidates(device: 'auto' | 'cuda' | 'cpu', gpuPresent: boolean): Variant[] {
+export function candidates(device: 'auto' | Device, gpuPresent: boolean): Variant[] {
   if (userTensorFlow()) return ['user'];
   if (device === 'cuda') return ['cuda'];
   return device === 'auto' && gpuPresent ? ['cuda', 'cpu'] : ['cpu', 'cuda'];
@@ -94,7 +99,7 @@ export function registerTensorFlow(installed: InstalledTensorFlow, cpuOnly: bool
     if (loaded.binding === installed.binding) return;
     throw new VlltrError('ERR_BACKEND', `This process already runs TensorFlow from ${loaded.layout.folder}.`);
   }
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'; // errors only
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= installed.variant === 'cpu' ? '2' : tensorFlowLogLevel(cpuOnly);
   if (cpuOnly) process.env.CUDA_VISIBLE_DEVICES = '-1';
   restoreRemovedUtilities();
   const quiet = quietName(installed.binding);

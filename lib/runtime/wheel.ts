@@ -6,6 +6,7 @@ import { basename, join, resolve } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { check, VlltrError } from '../errors.js';
+import { onInterruption } from './interruption.js';
 import { formatBytes, type Log, TransferProgress } from './progress.js';
 
 /** A wheel of the Python package index: what pip is asked for, and the file that must come. */
@@ -15,6 +16,11 @@ export interface Wheel {
   readonly sha256?: string;
   /** Bytes, for the progress line; 0 if not known. */
   readonly size: number;
+}
+
+/** A wheel's package, without the version. */
+export function packageName(wheel: Wheel): string {
+  return wheel.requirement.replace(/[=<>!~].*/, '');
 }
 
 /** Python packages are chosen for one Python and several names of one platform, so that it is always the same file. */
@@ -30,6 +36,16 @@ const PIP_TARGET = [
 export function findPip(): string[] | undefined {
   const candidates = [['python3', '-m', 'pip'], ['python', '-m', 'pip'], ['pip3'], ['pip']];
   return candidates.find(([command, ...args]) => spawnSync(command!, [...args, '--version']).status === 0);
+}
+
+/**
+ * The command that runs pip here.
+ * @param otherwise what helps without it
+ */
+export function requirePip(otherwise: string): string[] {
+  const pip = findPip();
+  check(pip, 'ERR_SETUP', () => `pip (Python) was not found: install python3-pip, ${otherwise}.`);
+  return pip;
 }
 
 /** SHA-256 of a file, hexadecimal. */
@@ -52,12 +68,14 @@ export async function fetchWheel(wheel: Wheel, folder: string, log: Log, source?
     : await pipDownload(wheel, folder, log);
   if (wheel.sha256) {
     const actual = await sha256File(path);
+    const { size } = await stat(path);
+    const length = wheel.size && size !== wheel.size ? `${size} bytes instead of ${wheel.size}, ` : '';
     check(
       actual === wheel.sha256,
       'ERR_SETUP',
       () =>
-        `${basename(path)} is not the expected file: SHA-256 ${actual}, expected ${wheel.sha256} (${wheel.requirement}). ` +
-        'Another TensorFlow can be used unpacked, through VLLTR_TENSORFLOW_DIR.',
+        `${basename(path)} is not the expected file: ${length}SHA-256 ${actual}, expected ${wheel.sha256} ` +
+        `(${wheel.requirement}). Another TensorFlow can be used unpacked, through VLLTR_TENSORFLOW_DIR.`,
     );
   }
   return path;
@@ -79,7 +97,7 @@ async function download(url: string, folder: string, wheel: Wheel, log: Log): Pr
     throw new VlltrError('ERR_SETUP', `VLLTR_TENSORFLOW_WHEEL (${url}) cannot be reached.`, { cause });
   }
   check(response.ok && response.body, 'ERR_SETUP', () => `${url} answers with status ${response.status}.`);
-  const progress = new TransferProgress(wheel.requirement, wheel.size, log);
+  const progress = new TransferProgress(packageName(wheel), wheel.size, log);
   let done = 0;
   const count = new Transform({
     transform(chunk: Buffer, _encoding, next) {
@@ -99,12 +117,7 @@ async function download(url: string, folder: string, wheel: Wheel, log: Log): Pr
 }
 
 async function pipDownload(wheel: Wheel, folder: string, log: Log): Promise<string> {
-  const pip = findPip();
-  check(
-    pip,
-    'ERR_SETUP',
-    () => 'pip (Python) was not found: install python3-pip, or name the wheel with VLLTR_TENSORFLOW_WHEEL.',
-  );
+  const pip = requirePip('or name the wheel with VLLTR_TENSORFLOW_WHEEL');
   const target = join(folder, 'wheel');
   const scratch = join(folder, 'pip');
   await mkdir(target, { recursive: true });
@@ -114,14 +127,16 @@ async function pipDownload(wheel: Wheel, folder: string, log: Log): Promise<stri
   args.push('--retries', '2', '--timeout', '30', '-d', target, wheel.requirement);
   const child = spawn(pip[0]!, [...pip.slice(1), ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true, // a group of its own, since pip may be a script that runs pip
     // Its temporary folder is ours, so that the growing file can be measured.
     env: { ...process.env, TMPDIR: scratch, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_NO_INPUT: '1', NO_COLOR: '1' },
   });
+  const keep = onInterruption(() => process.kill(-child.pid!, 'SIGKILL')); // or it would go on fetching
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors = (errors + text).slice(-20_000);
   });
-  const progress = new TransferProgress(wheel.requirement, wheel.size, log);
+  const progress = new TransferProgress(packageName(wheel), wheel.size, log);
   const timer = setInterval(() => {
     // The file grows in pip's temporary folder, or where it belongs if pip only copies it.
     Promise.all([folderSize(scratch), folderSize(target)]).then(
@@ -132,6 +147,7 @@ async function pipDownload(wheel: Wheel, folder: string, log: Log): Promise<stri
   const status = await new Promise<number | null>((done) => {
     child.on('error', () => done(null)).on('close', done);
   });
+  keep();
   clearInterval(timer);
   progress.end();
   const files = (await readdir(target)).filter((name) => name.endsWith('.whl'));
@@ -141,7 +157,7 @@ async function pipDownload(wheel: Wheel, folder: string, log: Log): Promise<stri
     throw new VlltrError(
       'ERR_SETUP',
       `pip could not download ${wheel.requirement} (${cause.slice(0, 300)}): no network, or an index without it. ` +
-        'VLLTR_TENSORFLOW_WHEEL can name the wheel as a file or URL.',
+        "PIP_FIND_LINKS can name a folder of wheels, VLLTR_TENSORFLOW_WHEEL TensorFlow's as a file or URL.",
     );
   }
   return join(target, files[0]!);

@@ -15,6 +15,8 @@ export interface ZipEntry {
   /** 0: stored, 8: deflated. */
   readonly method: number;
   readonly offset: number;
+  /** Whether its mode of Unix says that it may be executed. */
+  readonly executable: boolean;
 }
 
 const END_OF_DIRECTORY = 0x06054b50;
@@ -70,7 +72,7 @@ export class ZipArchive {
         done(null, chunk);
       },
     });
-    const target = createWriteStream(path, { flags: 'wx' });
+    const target = createWriteStream(path, { flags: 'wx', mode: entry.executable ? 0o777 : 0o666 }); // less the umask
     if (entry.size === 0) {
       await new Promise<void>((resolve, reject) => target.on('error', reject).end(resolve));
     } else {
@@ -150,6 +152,8 @@ async function readDirectory(file: FileHandle, path: string): Promise<ZipEntry[]
       compressedSize: directory.readUInt32LE(at + 20),
       size: directory.readUInt32LE(at + 24),
       offset: directory.readUInt32LE(at + 42),
+      // The mode is the upper half of the external attributes where the archive was made on Unix (3).
+      executable: directory[at + 5] === 3 && (directory.readUInt16LE(at + 40) & 0o111) !== 0,
     });
     at += 46 + nameLength + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { format } from '../../lib/cli/actions/doctor.js';
 import { needsTensorFlow, resolveChoice } from '../../lib/runtime/choice.js';
-import { type Findings, findLacks } from '../../lib/runtime/doctor.js';
+import { type Diagnosis, type Findings, findLacks } from '../../lib/runtime/doctor.js';
 import { cpuFeatures } from '../../lib/runtime/hardware.js';
 
 describe('resolveChoice', () => {
@@ -63,6 +64,32 @@ describe('doctor', () => {
     expect(remedies({ features: ['avx'] })).toEqual([expect.stringContaining('AVX2')]);
     expect(remedies({ gpu: { driver: true, names: ['H100'] } })).toEqual([expect.stringContaining('--cuda')]);
     expect(remedies({ runtime: undefined, error: 'No such device.' })).toEqual([expect.stringContaining('No such')]);
+  });
+
+  it('says what is laid out, and whether a CUDA build has run on a GPU', () => {
+    const found: Diagnosis = {
+      ...good,
+      ok: true,
+      package: '1.2.3',
+      libc: 'glibc 2.36',
+      processor: { model: 'CPU', cores: 2, features: [] },
+      memory: 4,
+      installed: [
+        { variant: 'cpu', tensorflow: '2.21.0', folder: '/cache/cpu', device: 'cpu' },
+        { variant: 'cuda', tensorflow: '2.21.0', folder: '/cache/cuda', device: 'cpu' },
+        { variant: 'cuda', tensorflow: '2.22.0', folder: '/cache/newer', device: 'cuda' },
+      ],
+      reasons: [],
+      cache: '/cache',
+      environment: {},
+      lacks: [],
+    };
+    const lines = format(found).split('\n');
+    expect(lines.filter((line) => line.startsWith('laid out')).map((line) => line.slice(12))).toEqual([
+      'cpu 2.21.0, in /cache/cpu',
+      'cuda 2.21.0, untested on a device, in /cache/cuda',
+      'cuda 2.22.0, has computed on a GPU, in /cache/newer',
+    ]);
   });
 
   it('reads the vector extensions out of /proc/cpuinfo', () => {

@@ -5,7 +5,7 @@ import { ready } from '../../lib/runtime/ready.js';
 import { candidates, installedTensorFlow, restoreRemovedUtilities } from '../../lib/runtime/tensorflow.js';
 import { tf } from '../../lib/runtime/tf.js';
 
-const installed = installedTensorFlow('cpu') ?? installedTensorFlow('user');
+const installed = installedTensorFlow('cpu') ?? installedTensorFlow('user') ?? installedTensorFlow('cuda');
 // `npm test` sets TensorFlow up; where it cannot be had, wasm serves and the other tests cover it.
 describe.skipIf(!installed)('backend tensorflow', () => {
   beforeAll(async () => {

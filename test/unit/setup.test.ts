@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runSetup } from '../../lib/cli/setup.js';
 import { findBinding } from '../../lib/runtime/binding.js';
 import { findLayout, layOut, layoutFolder } from '../../lib/runtime/layout.js';
+import { TransferProgress } from '../../lib/runtime/progress.js';
 import { setup } from '../../lib/runtime/setup.js';
 import { zip } from './setupZipWriter.js';
 
@@ -65,7 +66,7 @@ describe.skipIf(!linux)('set-up of the wheel', () => {
     writeFileSync(wheel, zip({ 'tensorflow/libtensorflow_cc.so.2': 'x' }));
     vi.stubEnv('VLLTR_TENSORFLOW_WHEEL', wheel);
     await expect(setup({ log: quiet })).rejects.toThrow(
-      /not the expected file: SHA-256 [0-9a-f]{64}, expected 2b847d21/,
+      /not the expected file: \d+ bytes instead of 273829956, SHA-256 [0-9a-f]{64}, expected 2b847d21/,
     );
     expect(cache()).toEqual([]);
     expect(existsSync(wheel)).toBe(true);
@@ -102,6 +103,7 @@ describe.skipIf(!linux)('set-up of the wheel', () => {
     expect(await runSetup({})).toBe(0);
     expect(lines.at(-1)).toMatch(/^setup: TensorFlow is not set up: pip .* wasm backend serves[^\n]*\n$/);
     expect(await runSetup({ cuda: true })).toBe(1);
+    expect(lines.at(-1)).toMatch(/^setup: TensorFlow is not set up: pip .* CUDA .* the CPU computes[^\n]*\n$/);
     vi.stubEnv('VLLTR_BACKEND', 'tensorflow');
     expect(await runSetup({})).toBe(1);
     vi.stubEnv('VLLTR_BACKEND', 'wasm');
@@ -119,6 +121,50 @@ describe.skipIf(!linux)('set-up of the wheel', () => {
     vi.stubEnv('PATH', join(folder, 'empty'));
     await runSetup({ json: true });
     expect(JSON.parse(out)).toMatchObject({ ok: false, fallback: 'wasm', cause: expect.stringContaining('pip') });
+  });
+});
+
+/** Something that passes for a laid-out TensorFlow until it is loaded. */
+function layOutFake(variant: 'cpu' | 'cuda'): string {
+  const at = layoutFolder(variant);
+  mkdirSync(join(at, 'tensorflow/include'), { recursive: true });
+  writeFileSync(join(at, 'layout.json'), JSON.stringify({ format: 1, variant, source: 'pip', wheels: [], files: {} }));
+  return at;
+}
+
+describe('the progress of a transfer', () => {
+  it('rewrites one line of a terminal, with rate and time left, never wider than it', () => {
+    const { isTTY, columns } = process.stderr;
+    const lines: string[] = [];
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+      lines.push(String(text));
+      return true;
+    });
+    try {
+      for (const width of [80, 20]) {
+        Object.assign(process.stderr, { isTTY: true, columns: width });
+        const progress = new TransferProgress('nvidia-cudnn-cu12', 716_538_495);
+        progress.update(100e6);
+        progress.end();
+      }
+    } finally {
+      Object.assign(process.stderr, { isTTY, columns });
+    }
+    const clear = '\r\x1b[K';
+    expect(lines[0]!.startsWith(clear)).toBe(true);
+    expect(lines[0]!.slice(clear.length)).toMatch(/^nvidia-cudnn-cu12: 100 MB of 717 MB \(13 %\), .*B\/s, \d+ s left$/);
+    expect(lines.slice(1)).toEqual([clear, `${clear}nvidia-cudnn-cu12: `, clear]);
+  });
+});
+
+describe('the build that is there', () => {
+  it('serves, without a download, where only the CUDA build was laid out', async () => {
+    layOutFake('cuda');
+    vi.stubEnv('PATH', join(folder, 'empty')); // no pip
+    vi.stubEnv('CXX', join(folder, 'no-compiler'));
+    await expect(setup({ log: quiet })).rejects.toThrow(/^No C\+\+ compiler was found/);
+    layOutFake('cpu');
+    await expect(setup({ log: quiet })).rejects.toThrow(/^No C\+\+ compiler was found/);
   });
 });
 

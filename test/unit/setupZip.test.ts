@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -42,6 +42,16 @@ describe('ZipArchive', () => {
     await made.close();
   });
 
+  it('makes executable what was so on Unix, and nothing else', async () => {
+    const made = await archive(zip({ 'bin/ptxas': 'run', 'lib/library.so': 'load' }, { 'bin/ptxas': 0o755 }));
+    expect(made.entries.map(({ executable }) => executable)).toEqual([true, false]);
+    const modes = [];
+    for (const entry of made.entries)
+      modes.push(statSync(await made.extract(entry, join(folder, 'modes'))).mode & 0o100);
+    expect(modes).toEqual([0o100, 0]);
+    await made.close();
+  });
+
   it('refuses what is cut off, damaged or no archive', async () => {
     const whole = zip({ 'a.txt': text });
     const refused = { code: 'ERR_SETUP' };
@@ -63,12 +73,13 @@ describe('ZipArchive', () => {
 });
 
 describe('planCuda', () => {
-  it('takes the NVIDIA wheels of the extra and-cuda, pinned, and no others', () => {
+  it('takes the NVIDIA wheels of the extra and-cuda, pinned, less what is never opened, and no others', () => {
     const plan = planCuda(
       [
         'Metadata-Version: 2.4',
         'Requires-Dist: numpy<2.2,>=1.26.0',
         'Requires-Dist: nvidia-cublas-cu12<13.0,>=12.5.3.2; extra == "and-cuda"',
+        'Requires-Dist: nvidia-curand-cu12<11.0,>=10.3.6.82; extra == "and-cuda"',
         'Requires-Dist: nvidia-new-thing-cu12 (<3.0,>=2.1) ; extra == "and-cuda"',
         'Requires-Dist: nvidia-cudnn-cu12<10.0; extra == "other"',
         '',
@@ -80,5 +91,6 @@ describe('planCuda', () => {
       'nvidia-new-thing-cu12<3.0,>=2.1',
     ]);
     expect(plan[0]!.sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(plan.map(({ size }) => size)).toEqual([581_217_458, 0]);
   });
 });

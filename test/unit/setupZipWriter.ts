@@ -1,7 +1,7 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 
-/** A zip archive of some files: texts deflated, bytes stored. */
-export function zip(files: Record<string, string | Buffer>): Buffer {
+/** A zip archive of some files: texts deflated, bytes stored; made on Unix if `modes` names some. */
+export function zip(files: Record<string, string | Buffer>, modes?: Record<string, number>): Buffer {
   const locals: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;
@@ -19,8 +19,10 @@ export function zip(files: Record<string, string | Buffer>): Buffer {
     fields.writeUInt16LE(name.length, 22);
     const local = Buffer.concat([Buffer.from('PK\x03\x04'), fields, name, packed]);
     const place = Buffer.alloc(14);
+    place.writeUInt16LE(modes?.[path] ?? 0, 8);
     place.writeUInt32LE(offset, 10);
-    directory.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), fields, place, name]));
+    const signature = Buffer.from(`PK\x01\x02\x14${modes ? '\x03' : '\x00'}`, 'latin1');
+    directory.push(Buffer.concat([signature, fields, place, name]));
     locals.push(local);
     offset += local.length;
   }

@@ -15,6 +15,7 @@ export function format(found: Diagnosis): string {
     ['tensorflow', found.tensorflow ? `${found.tensorflow} in ${found.tensorflowFolder}` : 'not in use'],
     ['cache', found.cache],
   ];
+  for (const one of found.installed) rows.push(['laid out', describeInstalled(one)]);
   for (const reason of found.reasons) rows.push(['why', reason]);
   for (const [name, value] of Object.entries(found.environment)) rows.push([name, value]);
   const width = Math.max(...rows.map(([name]) => name.length));
@@ -27,6 +28,11 @@ export function format(found: Diagnosis): string {
 function describeGpu({ gpu }: Diagnosis): string {
   if (gpu.names.length) return `${gpu.names.join(', ')} (driver ${gpu.version})`;
   return gpu.driver ? `driver ${gpu.version ?? 'of unknown version'}, no device listed` : 'none';
+}
+
+function describeInstalled({ variant, tensorflow, folder, device }: Diagnosis['installed'][number]): string {
+  const tested = variant !== 'cuda' ? '' : device === 'cuda' ? ', has computed on a GPU' : ', untested on a device';
+  return `${variant} ${tensorflow}${tested}, in ${folder}`;
 }
 
 /** Runs `vl-ltr doctor`. */
