@@ -16,7 +16,8 @@ export function register(program: Command): void {
       `
 Rows: visual, text, both (α·softmax of the one + (1−α)·softmax of the other), or baseline for a vision-only model.
 Two tables: over pictures (the authors' convention) and the mean over classes (LIFT's). Shot groups go by the
-training counts that the model saw; what its training held out of train (--hold-out) is val. The run folder gets evaluation-<split>.json and a new report.html.
+training counts that the model saw; what its training held out of train (--hold-out) is val. The run folder gets
+evaluation-<split>.json and a new report.html.
 
   vl-ltr evaluate pictures --run runs/stage2
   vl-ltr evaluate pictures --run runs/stage2 --baseline runs/baseline --split val --json`,
