@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { canCapture } from './capture/index.js';
 import type { Choice, Device } from './choice.js';
 import { type Gpu, gpu, memory, type Processor, processor } from './hardware.js';
 import { oneLine, type Variant } from './layout.js';
@@ -31,6 +32,8 @@ export interface Diagnosis {
   readonly device?: string;
   readonly tensorflow?: string;
   readonly tensorflowFolder?: string;
+  /** Whether training steps run as one TensorFlow function. */
+  readonly capture: boolean;
   /** Every TensorFlow that set-up laid out, and the device it computed on then: a CUDA build with `cpu` is untested on a device. */
   readonly installed: readonly { variant: Variant; tensorflow: string; folder: string; device: Device }[];
   /** Why it is not the best. */
@@ -48,6 +51,7 @@ export interface Findings {
   readonly node: string;
   readonly platform: string;
   readonly runtime?: Pick<Runtime, 'backend' | 'kernels' | 'device' | 'addon'>;
+  readonly capture?: boolean;
   readonly error?: string;
   readonly choice?: Partial<Choice>;
   readonly pip: boolean;
@@ -77,6 +81,7 @@ export async function diagnose(options: ReadyOptions = {}): Promise<Diagnosis> {
     node: process.versions.node,
     platform,
     runtime,
+    capture: canCapture(),
     error,
     pip: installed.length > 0 || findPip() !== undefined,
     installed,
@@ -98,6 +103,7 @@ export async function diagnose(options: ReadyOptions = {}): Promise<Diagnosis> {
     device: runtime?.device,
     tensorflow: runtime?.tensorflow,
     tensorflowFolder: runtime?.folder,
+    capture: canCapture(),
     installed: installed.map(({ variant, version, layout, device }) => {
       return { variant, tensorflow: version, folder: layout.folder, device };
     }),
@@ -148,6 +154,12 @@ export function findLacks(found: Findings): Lack[] {
     lack(
       "The native kernels are not in use, TensorFlow.js's own serve",
       'In a clone install g++ and cmake and run `npm run setup`; unset VLLTR_KERNELS if it says tfjs.',
+    );
+  }
+  if (tensorflow && found.capture === false) {
+    lack(
+      'Training steps run op by op',
+      "Run `vl-ltr setup` again: it builds TensorFlow.js's binding so that a step becomes one function; that needs the addon too.",
     );
   }
   if (found.platform.endsWith('-x64') && !found.features.includes('avx2')) {

@@ -13,6 +13,7 @@ export function format(found: Diagnosis): string {
     ['backend', found.error ? `none: ${found.error}` : `${found.backend} on ${found.device}`],
     ['kernels', found.kernels ?? 'none'],
     ['tensorflow', found.tensorflow ? `${found.tensorflow} in ${found.tensorflowFolder}` : 'not in use'],
+    ['steps', found.capture ? 'captured: one TensorFlow function each' : 'op by op'],
     ['cache', found.cache],
   ];
   for (const one of found.installed) rows.push(['laid out', describeInstalled(one)]);
