@@ -51,7 +51,7 @@ export interface Findings {
   readonly node: string;
   readonly platform: string;
   readonly runtime?: Pick<Runtime, 'backend' | 'kernels' | 'device' | 'addon'>;
-  readonly capture?: boolean;
+  readonly capture: boolean;
   readonly error?: string;
   readonly choice?: Partial<Choice>;
   readonly pip: boolean;
@@ -156,7 +156,7 @@ export function findLacks(found: Findings): Lack[] {
       'In a clone install g++ and cmake and run `npm run setup`; unset VLLTR_KERNELS if it says tfjs.',
     );
   }
-  if (tensorflow && found.capture === false) {
+  if (tensorflow && !found.capture) {
     lack(
       'Training steps run op by op',
       "Run `vl-ltr setup` again: it builds TensorFlow.js's binding so that a step becomes one function; that needs the addon too.",

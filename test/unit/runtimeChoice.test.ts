@@ -39,6 +39,7 @@ describe('doctor', () => {
     node: '22.1.0',
     platform: 'linux-x64',
     runtime: { backend: 'tensorflow', kernels: 'tensorflow', device: 'cpu', addon: true },
+    capture: true,
     pip: true,
     installed: [{ variant: 'cpu' }],
     userTensorFlow: false,
@@ -61,6 +62,7 @@ describe('doctor', () => {
     ]);
     expect(remedies({ runtime: wasm })).toEqual([expect.stringContaining('reasons')]);
     expect(remedies({ runtime: { ...good.runtime!, kernels: 'tfjs' } })).toEqual([expect.stringContaining('cmake')]);
+    expect(remedies({ capture: false })).toEqual([expect.stringContaining('one function')]);
     expect(remedies({ features: ['avx'] })).toEqual([expect.stringContaining('AVX2')]);
     expect(remedies({ gpu: { driver: true, names: ['H100'] } })).toEqual([expect.stringContaining('--cuda')]);
     expect(remedies({ runtime: undefined, error: 'No such device.' })).toEqual([expect.stringContaining('No such')]);
