@@ -16,7 +16,7 @@ export function captureFlags(command: Command): Command {
     .addOption(
       new Option(
         '--precision <kind>',
-        'of products in captured updates; bf16 is faster, parameters stay float32 (default: fp32)',
+        'of products in captured updates (refused without); bf16 is faster, parameters stay float32 (default: fp32)',
       ).choices(['fp32', 'bf16']),
     )
     .option('--xla', 'captured updates are compiled by XLA (slow to begin; pays on a GPU, if anywhere)');

@@ -7,6 +7,8 @@ import { evalView } from '../training/augment.js';
 import type { TextBank } from './textBank.js';
 
 const BATCH = 256;
+/** Captured shapes kept of one forward pass: all lengths that a bank of texts is cut to (`LENGTH_BUCKET`) and some. */
+const SIGNATURES = 32;
 
 /** Consecutive ranges [from, to) that cover 0 … length. */
 function* ranges(length: number): Generator<[number, number]> {
@@ -30,7 +32,12 @@ function forward(kind: string, config: ClipConfig, params: TensorMap, length: nu
   const key = `${kind} ${JSON.stringify(config)}`;
   let step = captured.get(key);
   if (!step) {
-    step = capture((now, inputs) => ({ state: now, outputs: { y: plain(now, inputs) } }), { name: kind });
+    const warn = (error: Error): void => console.warn(`${kind} features are computed op by op: ${error.message}`);
+    step = capture((now, inputs) => ({ state: now, outputs: { y: plain(now, inputs) } }), {
+      name: kind,
+      signatures: SIGNATURES,
+      onFailure: warn,
+    });
     captured.set(key, step);
   }
   const run = step;

@@ -39,8 +39,8 @@ export interface TrainOptions {
   /** Updates between measurements on the validation split; 0: none. */
   evaluateEvery: number;
   /**
-   * Whether an update runs as one TensorFlow function on backend `tensorflow`: `auto` (default) says so where it cannot
-   * and goes on op by op, `on` refuses then, `off` runs op by op.
+   * Whether an update runs as one TensorFlow function, which backend `tensorflow` alone has: `auto` (default) goes on op
+   * by op where it cannot, `on` refuses then (ERR_CAPTURE), as do `precision: 'bf16'` and `xla`; `off` runs op by op.
    */
   capture?: 'auto' | 'on' | 'off';
   /** Arithmetic of products and convolutions in a captured update; parameters stay float32. Default fp32. */

@@ -1,6 +1,6 @@
 import type { ImageSource, LongTailData } from '../data/types.js';
 import { check } from '../errors.js';
-import { capture } from '../runtime/capture/index.js';
+import { canCapture, capture } from '../runtime/capture/index.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { type AugmentOptions, augment } from '../training/augment.js';
 import { train } from '../training/loop.js';
@@ -98,10 +98,6 @@ export async function runStage(spec: {
   const { optimiser, state, frozen } = spec.training;
   // How often a run is saved and measured changes nothing in it: a resumed run may do so differently.
   const { checkpointEvery, evaluateEvery, ...guarded } = options;
-  const rate = scheduleOf(options, spec.pictures);
-  const step = captured(name, options, (now: StepState, inputs: StepInputs) =>
-    optimise(optimiser, now, inputs, frozen, spec.loss(inputs)),
-  );
   const measure = async (now: StepState): Promise<Record<string, number>> => {
     const model = modelOf(optimiser, now);
     try {
@@ -110,7 +106,12 @@ export async function runStage(spec: {
       tf.dispose(model);
     }
   };
+  let step: ReturnType<typeof captured> | undefined;
   try {
+    const rate = scheduleOf(options, spec.pictures);
+    step = captured(name, options, (now: StepState, inputs: StepInputs) =>
+      optimise(optimiser, now, inputs, frozen, spec.loss(inputs)),
+    );
     const last = await train<StepState, StepInputs>({
       runDir: run.dir,
       name,
@@ -131,18 +132,30 @@ export async function runStage(spec: {
       onProgress: (p) => run.onProgress?.(p),
     });
     return finish(optimiser, last, frozen);
+  } catch (error) {
+    tf.dispose(state);
+    throw error;
   } finally {
-    step.dispose();
+    step?.dispose();
     disposeOptimiser(optimiser);
   }
 }
 
 type UpdateStep = (state: StepState, inputs: StepInputs) => { state: StepState; outputs: Record<string, tf.Tensor> };
 
-/** The step as one TensorFlow function, as the options have it. */
+/**
+ * The step as one TensorFlow function, as the options have it.
+ * @throws VlltrError ERR_CAPTURE where an option asks for what only a captured step has, and there can be none
+ */
 function captured(name: string, options: TrainOptions, step: UpdateStep): UpdateStep & { dispose(): void } {
-  const { capture: how = 'auto', precision, xla } = options;
-  if (how === 'off') return Object.assign((...args: Parameters<UpdateStep>) => step(...args), { dispose: () => {} });
+  const { capture: how = 'auto', precision = 'fp32', xla = false } = options;
+  const asked = precision !== 'fp32' ? `precision ${precision}` : xla ? 'xla' : how === 'on' ? 'capture on' : undefined;
+  const possible = how !== 'off' && canCapture();
+  check(possible || !asked, 'ERR_CAPTURE', () => {
+    const why = how === 'off' ? 'capture is off' : 'no update can be captured here: vl-ltr doctor says why';
+    return `${name}: ${asked} was asked for, but ${why}`;
+  });
+  if (!possible) return Object.assign((...args: Parameters<UpdateStep>) => step(...args), { dispose: () => {} });
   const warn = (error: Error): void => console.warn(`${name} runs op by op, slower: ${error.message}`);
-  return capture(step, { name, precision, xla, onFailure: how === 'auto' ? warn : undefined });
+  return capture(step, { name, precision, xla, onFailure: asked ? undefined : warn });
 }

@@ -76,6 +76,28 @@ describe('the options of a stage', () => {
     expect(spared.end - decayed.end).toBeCloseTo(0.01 * 0.5 * 3, 5);
   });
 
+  it.each([
+    [{ capture: 'on' }, /capture on was asked for, but no update can be captured here/],
+    [{ precision: 'bf16' }, /precision bf16 was asked for, but no update/],
+    [{ xla: true, capture: 'off' }, /xla was asked for, but capture is off/],
+  ] as [Partial<PretrainOptions>, RegExp][])('%o is refused where nothing is captured', async (options, message) => {
+    const model = tinyClip(data);
+    const before = tf.memory().numTensors;
+    const refused = pretrain(
+      data,
+      bank,
+      model,
+      undefined,
+      { ...OPTIONS, ...options },
+      { dir: folder, seed: 0, resume: false },
+    );
+    await expect(refused).rejects.toThrow(message);
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_CAPTURE' });
+    expect(tf.memory().numTensors).toBe(before);
+    model.dispose();
+    expect((await stage1({ capture: 'auto', precision: 'fp32', xla: false })).rates).toHaveLength(1);
+  });
+
   it('freeLogitScale lets it pass ln 100', async () => {
     expect((await stage1({}, 6)).end).toBeCloseTo(Math.log(100), 6);
     expect((await stage1({ freeLogitScale: true }, 6)).end).toBeGreaterThan(5.9);
