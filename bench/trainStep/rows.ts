@@ -34,7 +34,7 @@ export interface Stage1Row extends CommonRow {
   distillWeight: number;
 }
 
-/** Image encoder and two-branch head; the loss is the sum of both branches' cross-entropies. */
+/** Image encoder and two-branch head, both trained; the loss is the sum of both branches' cross-entropies. */
 export interface Stage2Row extends CommonRow {
   kind: 'stage2';
   classes: number;
@@ -112,8 +112,9 @@ export const ROWS: Row[] = [
     steps: 5,
     anchors: anchors.anchors,
     smoothing: finetune.smoothing,
-    encoderRate: finetune.encoderRate,
-    attentionRate: finetune.attentionRate,
+    // The form that trains the encoder too (iNaturalist's): the demo's freezes it, and its losses would prove no update.
+    encoderRate: 0.03,
+    attentionRate: 1,
   },
 ];
 
