@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, open, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { check } from '../../errors.js';
+import { cacheFolder } from '../../runtime/paths.js';
 import type { ImageSource } from '../types.js';
 import { SIZE } from './draw.js';
 
@@ -12,7 +12,7 @@ export type OnProgress = (done: number, total: number, what: string) => void;
 
 /** Where drawn pictures are kept: `$XDG_CACHE_HOME/vl-ltr/icon-lt`. */
 export function defaultCacheDir(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vl-ltr', 'icon-lt');
+  return join(cacheFolder(), 'icon-lt');
 }
 
 /** A short hash of anything JSON can hold. */
