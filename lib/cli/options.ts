@@ -10,41 +10,26 @@ export interface RunOptions {
   json?: boolean;
 }
 
-export function integer(text: string): number {
-  const n = Number(text);
-  if (!Number.isSafeInteger(n) || n < 0) throw new InvalidArgumentError('expected an integer ≥ 0');
+/** A number for which `fits` holds; an empty text is none. */
+function number(text: string, fits: (n: number) => boolean, expected: string): number {
+  const n = text.trim() === '' ? Number.NaN : Number(text);
+  if (!fits(n)) throw new InvalidArgumentError(`expected ${expected}`);
   return n;
 }
 
-export function natural(text: string): number {
-  const n = Number(text);
-  if (!Number.isSafeInteger(n) || n < 1) throw new InvalidArgumentError('expected an integer ≥ 1');
-  return n;
-}
+export const integer = (text: string): number =>
+  number(text, (n) => Number.isSafeInteger(n) && n >= 0, 'an integer ≥ 0');
 
-export function nonNegative(text: string): number {
-  const n = Number(text);
-  if (text.trim() === '' || !(n >= 0 && Number.isFinite(n))) throw new InvalidArgumentError('expected a number ≥ 0');
-  return n;
-}
+export const natural = (text: string): number =>
+  number(text, (n) => Number.isSafeInteger(n) && n >= 1, 'an integer ≥ 1');
 
-export function positive(text: string): number {
-  const n = Number(text);
-  if (!(n > 0 && Number.isFinite(n))) throw new InvalidArgumentError('expected a number > 0');
-  return n;
-}
+export const nonNegative = (text: string): number => number(text, (n) => n >= 0 && Number.isFinite(n), 'a number ≥ 0');
 
-export function share(text: string): number {
-  const n = Number(text);
-  if (!(n >= 0 && n <= 1)) throw new InvalidArgumentError('expected a number from 0 to 1');
-  return n;
-}
+export const positive = (text: string): number => number(text, (n) => n > 0 && Number.isFinite(n), 'a number > 0');
 
-const holdOutShare = (text: string): number => {
-  const n = Number(text);
-  if (text.trim() === '' || !(n >= 0 && n <= 0.5)) throw new InvalidArgumentError('expected a number from 0 to 0.5');
-  return n;
-};
+export const share = (text: string): number => number(text, (n) => n >= 0 && n <= 1, 'a number from 0 to 1');
+
+const holdOutShare = (text: string): number => number(text, (n) => n >= 0 && n <= 0.5, 'a number from 0 to 0.5');
 
 /** `--hold-out <share>`. */
 export const holdOutOption = (

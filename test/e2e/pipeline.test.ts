@@ -139,6 +139,8 @@ describe('the command line refuses', () => {
     ['a finished teacher', ['clip', '--run', at('stage1')], 1, /clip/],
     ['a demo in the folder of another run', ['demo', '--run', at('stage1')], 1, /finished pretrain run; give demo/],
     ['no seed at all', ['demo', '--seeds', '0'], 2, /seeds/],
+    ['an empty seed', ['demo', '--seed', ''], 2, /seed.*expected an integer ≥ 0/],
+    ['an empty share', ['pretrain', 'x', '--smoothing', ' '], 2, /smoothing.*expected a number from 0 to 1/],
     ['a number out of range', ['pretrain', 'icon-lt-12', '--smoothing', '3'], 2, /smoothing/],
   ];
   for (const [what, args, code, message] of refusals)
