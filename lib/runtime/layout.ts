@@ -79,7 +79,8 @@ export async function layOut(variant: Variant, log: Log): Promise<Layout> {
     const stamp = variant === 'user' ? await linkUserFolder(inside) : await unpackWheels(variant, work, inside, log);
     await writeFile(join(inside, STAMP), `${JSON.stringify(stamp, null, 1)}\n`);
     if (findLayout(variant)) return { variant, folder }; // another process was faster
-    await rm(folder, { recursive: true, force: true });
+    // Moved, not emptied where it lies: whoever lays out beside us may have put a whole one there by the time.
+    await rename(folder, join(work, 'damaged')).catch(() => undefined);
     await rename(inside, folder).catch((error: NodeJS.ErrnoException) => {
       if (!findLayout(variant)) throw error;
     });
