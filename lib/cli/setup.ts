@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { needsTensorFlow, resolveChoice } from '../runtime/choice.js';
 import { oneLine } from '../runtime/layout.js';
 import { type SetupReport, setup } from '../runtime/setup.js';
+import { print } from './terminal.js';
 
 export interface SetupCommand {
   cuda?: boolean;
@@ -54,10 +55,6 @@ function describe(report: SetupReport): string {
 
 function say(line: string): void {
   process.stderr.write(`setup: ${line}\n`);
-}
-
-function print(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** Adds `vl-ltr setup`. */

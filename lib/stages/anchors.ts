@@ -1,8 +1,8 @@
 import type { LoadedClip } from '../clip/checkpoint.js';
 import type { ImageSource, LongTailData } from '../data/types.js';
 import { VlltrError } from '../errors.js';
-import { random } from '../random.js';
 import { tf } from '../runtime/tf.js';
+import { permutation, random } from '../training/random.js';
 import { imageFeatures, sentenceFeatures } from './features.js';
 import type { Anchors } from './head.js';
 import type { AnchorOptions } from './options.js';
@@ -30,7 +30,7 @@ export async function buildAnchors(
     const source = options.split === 'train' ? data.train : data.val;
     if (!source)
       throw new VlltrError('ERR_DATA', `anchors cannot be scored on the ${options.split} split: ${data.name} has none`);
-    const indices = firstOfEachClass(source, options.imagesPerClass, seed);
+    const indices = drawnFromEachClass(source, options.imagesPerClass, seed);
     const image = normalizeRows(await imageFeatures(config, params, source, indices), dim);
     const tensors = {
       text: tf.tensor2d(normalizeRows(embeddings.slice(), dim), [bank.length, dim]),
@@ -47,31 +47,26 @@ export async function buildAnchors(
   } else {
     selected = bank.counts().map((n, c) => {
       const all = Array.from({ length: n }, (_, m) => m);
-      if (options.choice === 'random') shuffle(all, seed, c);
-      return all.slice(0, options.anchors);
+      return (options.choice === 'random' ? shuffled(all, seed, c) : all).slice(0, options.anchors);
     });
   }
   return { ...gather(bank, embeddings, dim, selected, options.anchors), losses, selected };
 }
 
 /** At most `limit` pictures of each class, drawn by the seed, in class order. */
-function firstOfEachClass(source: ImageSource, limit: number, seed: number): Int32Array {
+function drawnFromEachClass(source: ImageSource, limit: number, seed: number): Int32Array {
   const byClass = new Map<number, number[]>();
   source.labels.forEach((y, i) => {
-    byClass.set(y, [...(byClass.get(y) ?? []), i]);
+    const list = byClass.get(y);
+    if (list) list.push(i);
+    else byClass.set(y, [i]);
   });
-  const chosen = [...byClass].sort(([a], [b]) => a - b).flatMap(([y, list]) => shuffle(list, seed, y).slice(0, limit));
+  const chosen = [...byClass].sort(([a], [b]) => a - b).flatMap(([y, list]) => shuffled(list, seed, y).slice(0, limit));
   return Int32Array.from(chosen);
 }
 
-function shuffle(list: number[], seed: number, step: number): number[] {
-  const draw = random(seed, 'anchors', step);
-  for (let i = list.length - 1; i > 0; i--) {
-    const j = draw.int(i + 1);
-    [list[i], list[j]] = [list[j]!, list[i]!];
-  }
-  return list;
-}
+const shuffled = (list: readonly number[], seed: number, label: number): number[] =>
+  Array.from(permutation(list.length, random(seed, 'anchors', label)), (i) => list[i]!);
 
 function gather(bank: TextBank, embeddings: Float32Array, dim: number, selected: number[][], m: number): Anchors {
   const out = new Float32Array(bank.classes * m * dim);

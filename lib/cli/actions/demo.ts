@@ -6,6 +6,7 @@ import { writeJson } from '../../files/atomic.js';
 import { ICON_RECIPE } from '../../presets/iconLt.js';
 import { scaleRecipe } from '../../presets/scale.js';
 import { shippedTeacher } from '../../presets/teacher.js';
+import { percent } from '../../report/format.js';
 import { shortHash } from '../../runtime/paths.js';
 import { ready } from '../../runtime/ready.js';
 import { tf } from '../../runtime/tf.js';
@@ -113,8 +114,6 @@ export async function run(options: DemoCommand): Promise<void> {
   else print(summaryTable(summary));
   say(`${clock(summary.seconds)} in all; ${join(options.run, 'report.html')}`);
 }
-
-const percent = (x: number | null): string => (x === null ? '–' : x.toFixed(1));
 
 function describe({ accuracy: a }: ComparisonRow): string {
   return `all ${percent(a.all)}  many ${percent(a.many)}  medium ${percent(a.medium)}  few ${percent(a.few)}`;

@@ -20,12 +20,12 @@ export interface Summary {
 }
 
 const KEYS = ['all', 'many', 'medium', 'few'] as const;
-const tenth = (x: number | null): number | null => (x === null ? null : Math.round(x * 100) / 100);
+const hundredth = (x: number | null): number | null => (x === null ? null : Math.round(x * 100) / 100);
 
 function row(name: string, accuracies: ShotAccuracy[]): ResultRow {
   const mean = (key: (typeof KEYS)[number]): number | null => {
     const values = accuracies.map((a) => a[key]).filter((x) => x !== null);
-    return values.length ? tenth(values.reduce((a, b) => a + b, 0) / values.length) : null;
+    return values.length ? hundredth(values.reduce((a, b) => a + b, 0) / values.length) : null;
   };
   return { name, all: mean('all'), many: mean('many'), medium: mean('medium'), few: mean('few') };
 }

@@ -1,11 +1,9 @@
+import { percent } from '../../report/format.js';
 import type { ShotAccuracy } from '../../stages/accuracy.js';
 import type { EvaluationRow } from '../../stages/evaluation.js';
 import { table } from '../terminal.js';
 
 const GROUPS = ['all', 'many', 'medium', 'few'] as const;
-
-/** 12.345 → "12.3". */
-export const percent = (x: number | null): string => (x === null ? '–' : x.toFixed(1));
 
 const cells = (accuracy: ShotAccuracy): string[] => GROUPS.map((group) => percent(accuracy[group]));
 
