@@ -107,7 +107,7 @@ export async function run(options: DemoCommand): Promise<void> {
     ...meanRows(perSeed),
   };
   await writeJson(join(options.run, 'summary.json'), summary);
-  await writeDemoReport(options.run, data, summary, first!, recipe);
+  await writeDemoReport(options.run, data, summary, first!, recipe, holdOut);
   disposeOutcome(first!);
   tf.dispose(teacher.params);
   if (options.json) print(summary);

@@ -23,9 +23,10 @@ export async function writeDemoReport(
   summary: Summary,
   outcome: SeedOutcome,
   recipe: Recipe,
+  holdOut: number,
 ): Promise<void> {
   const trainCounts = Array.from(classCounts(data.train.labels, data.classes.length));
-  const common = { classes: data.classes, trainCounts };
+  const common = { classes: data.classes, trainCounts, holdOut };
   const lgr: Classifier = {
     ...outcome.lgr,
     info: {

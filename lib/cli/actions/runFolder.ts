@@ -8,10 +8,13 @@ import { checkpointFolder } from '../../training/loop.js';
 import type { RunOptions } from '../options.js';
 import { say } from '../terminal.js';
 
-/** Files a finished or unfinished stage leaves in its run folder, beside metrics.jsonl and checkpoints/. */
+/** Files a finished or unfinished run leaves in its folder, beside checkpoints/ and the folders of a demo's seeds. */
 const FILES = [
   'config.json',
+  'metrics.jsonl',
   'summary.json',
+  'evaluation-val.json',
+  'evaluation-test.json',
   'model.safetensors',
   'anchors.safetensors',
   'anchors.json',
@@ -88,6 +91,7 @@ export async function beginRun(options: RunOptions, command: string, configurati
     return;
   }
   for (const file of FILES) await rm(join(run, file), { force: true });
+  await rm(checkpointFolder(run), { recursive: true, force: true });
   for (const folder of await seedFolders(run)) await rm(join(run, folder), { recursive: true });
   const { backend, kernels, device, tensorflow } = runtime();
   await writeJson(join(run, 'config.json'), { ...wanted, backend, kernels, device, tensorflow, node: process.version });
