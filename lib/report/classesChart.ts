@@ -1,5 +1,5 @@
 import { AXIS, color, drawing, legend, responsive, WIDE } from './charts.js';
-import { percent, plural } from './format.js';
+import { methodName, percent, plural, splitName } from './format.js';
 import { type Html, html } from './html.js';
 import type { ReportData } from './types.js';
 
@@ -44,7 +44,8 @@ export function movingAverage(classes: readonly Class[], side: Side, window: num
 }
 
 /** Scatter of accuracy over training count, a moving average of each side over it. */
-export function classesChart({ classes, shots }: ReportData): Html | undefined {
+export function classesChart(data: ReportData): Html | undefined {
+  const { classes, shots } = data;
   const own = known(classes, 'accuracy');
   if (own.length === 0) return undefined;
   const theirs = known(classes, 'baseline');
@@ -53,7 +54,7 @@ export function classesChart({ classes, shots }: ReportData): Html | undefined {
   const window = Math.max(5, Math.round(own.length / 12));
   const sides = [
     { side: 'baseline' as const, name: 'baseline', color: color('baseline'), members: theirs },
-    { side: 'accuracy' as const, name: 'VL-LTR', color: color('accent'), members: own },
+    { side: 'accuracy' as const, name: methodName(data), color: color('accent'), members: own },
   ].filter(({ members }) => members.length > 0);
   const means = sides.map(({ side }) => movingAverage(classes, side, window));
   const ends = sides.map(({ name }, i) => `${name} ${percent(means[i]![0]![1])} to ${percent(means[i]!.at(-1)![1])}`);
@@ -116,19 +117,20 @@ export function classesChart({ classes, shots }: ReportData): Html | undefined {
   return html`<figure>
 ${legend([...sides].reverse().map(({ name, color }) => ({ name, color })))}
 ${responsive('classes', draw)}
-<figcaption>A dot is a class: its test accuracy in percent. The lines are means over ${window} neighbouring classes;
+<figcaption>A dot is a class: its ${splitName(data)} accuracy in percent. The lines are means over ${window} neighbouring classes;
 dotted verticals bound the shot groups.${without > 0 && ` ${plural(without, 'class has', 'classes have')} no training picture and no dot.`}</figcaption>
 </figure>`;
 }
 
 /** Every class's numbers, folded. */
-export function classesTable({ classes }: ReportData): Html | undefined {
+export function classesTable(data: ReportData): Html | undefined {
+  const { classes } = data;
   if (classes.length === 0) return undefined;
   const withBaseline = classes.some((c) => c.baseline !== null);
   const sorted = [...classes].sort((a, b) => a.trainCount - b.trainCount || (a.name < b.name ? -1 : 1));
   return html`<details><summary>All ${plural(classes.length, 'class', 'classes')} as a table</summary>
 <div class="scroll tall" role="region" aria-label="All classes" tabindex="0"><table>
-<thead><tr><th scope="col">Class</th><th scope="col" class="n">Training pictures</th><th scope="col" class="n">VL-LTR, %</th>${
+<thead><tr><th scope="col">Class</th><th scope="col" class="n">Training pictures</th><th scope="col" class="n">${methodName(data)}, %</th>${
     withBaseline && html`<th scope="col" class="n">Baseline, %</th>`
   }</tr></thead>
 <tbody>${sorted.map(

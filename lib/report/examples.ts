@@ -1,6 +1,6 @@
 import { shotGroup } from '../data/shots.js';
 import type { SentenceShare } from '../stages/recognise.js';
-import { barWidth, plural, signed } from './format.js';
+import { barWidth, capitalised, methodName, plural, signed, splitName } from './format.js';
 import { type Html, html } from './html.js';
 import { pictureUri } from './pictures.js';
 import type { Example, ReportData } from './types.js';
@@ -16,14 +16,16 @@ const BRANCHES = [
   ['text', 'Text', 'text-branch'],
 ] as const;
 
-function guessTable({ guesses, truth }: Example): Html {
-  return html`<table class="guesses"><thead><tr><th scope="col">Guess</th>${BRANCHES.map(
+function guessTable({ guesses, truth, sentences }: Example): Html {
+  // A vision-only classifier has no branches to tell apart.
+  const branches = sentences.length > 0 ? BRANCHES : ([['probability', 'Probability', 'accent']] as const);
+  return html`<table class="guesses"><thead><tr><th scope="col">Guess</th>${branches.map(
     ([, title]) => html`<th scope="col" class="n">${title}</th>`,
   )}</tr></thead>
 <tbody>${guesses.map(
     (guess) => html`<tr${guess.class === truth && html` class="true"`}><th scope="row">${guess.class}${
       guess.class === truth && html`<span class="sr"> (the true class)</span>`
-    }</th>${BRANCHES.map(
+    }</th>${branches.map(
       ([key, , color]) =>
         html`<td class="n">${(100 * guess[key]).toFixed(0)}<span class="bar" style="--w:${barWidth(guess[key])};--c:var(--${color})"></span></td>`,
     )}</tr>
@@ -55,15 +57,15 @@ ${sentenceList(shown, largest)}${
 }`;
 }
 
-async function card(example: Example, shots: ReportData['shots']): Promise<Html> {
+async function card(example: Example, data: ReportData): Promise<Html> {
   const { truth, trainCount, guesses, baseline, size } = example;
   const guess = guesses[0]?.class;
   const right = guess === truth;
   const mark = (yes: boolean) => html`<span class="${yes ? 'up' : 'down'}">${yes ? '✓ right' : '✗ wrong'}</span>`;
   return html`<article class="card"><div class="card-top">
-<img src="${await pictureUri(example.pixels, size)}" width="88" height="88"${size < PIXELATED_BELOW && html` class="pixelated"`} alt="Test picture of ${truth}">
-<div><h3>${truth}</h3><p>${shotGroup(trainCount, shots)}-shot, ${plural(trainCount, 'training picture')}</p>
-${guess !== undefined && html`<p>VL-LTR ${mark(right)}${!right && html`: ${guess}`}</p>`}
+<img src="${await pictureUri(example.pixels, size)}" width="88" height="88"${size < PIXELATED_BELOW && html` class="pixelated"`} alt="${capitalised(splitName(data))} picture of ${truth}">
+<div><h3>${truth}</h3><p>${shotGroup(trainCount, data.shots)}-shot, ${plural(trainCount, 'training picture')}</p>
+${guess !== undefined && html`<p>${methodName(data)} ${mark(right)}${!right && html`: ${guess}`}</p>`}
 ${baseline !== undefined && html`<p>Baseline ${mark(baseline === truth)}${baseline !== truth && html`: ${baseline}`}</p>`}
 <p class="id" title="${example.id}">${example.id}</p></div></div>
 ${guesses.length > 0 && guessTable(example)}
@@ -71,11 +73,16 @@ ${sentencePart(example)}
 </article>`;
 }
 
-/** Test pictures with what was guessed and why. @throws VlltrError ERR_ARGUMENT where pixels do not fit their size */
-export async function exampleCards({ examples, shots }: ReportData): Promise<Html | undefined> {
+/** Pictures with what was guessed and why. @throws VlltrError ERR_ARGUMENT where pixels do not fit their size */
+export async function exampleCards(data: ReportData): Promise<Html | undefined> {
+  const { examples } = data;
   if (examples.length === 0) return undefined;
-  const cards = await Promise.all(examples.map((example) => card(example, shots)));
-  return html`<p class="note">Drawn at random, right and wrong alike. Probabilities in percent, of both branches mixed and of each alone.
-Below, the sentences of the guessed class: what each adds to its text logit is exact, they sum to it.</p>
+  const explained = examples.some(({ sentences }) => sentences.length > 0);
+  const cards = await Promise.all(examples.map((example) => card(example, data)));
+  return html`<p class="note">Drawn at random, right and wrong alike. Probabilities in percent${
+    explained &&
+    `, of both branches mixed and of each alone.
+Below, the sentences of the guessed class: what each adds to its text logit is exact, they sum to it`
+  }.</p>
 <div class="cards">${cards}</div>`;
 }

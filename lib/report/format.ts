@@ -19,6 +19,15 @@ export function signed(value: number, digits = 1): string {
 /** `1 picture`, `2 pictures`. */
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 
+/** What the classes and examples of a report were recognised by. */
+export const methodName = ({ method = 'VL-LTR' }: Pick<ReportData, 'method'>): string => method;
+
+/** The split of a report in words: test, validation. */
+export const splitName = ({ split }: Pick<ReportData, 'split'>): string => (split === 'val' ? 'validation' : 'test');
+
+/** With a capital first letter. */
+export const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** A share of 1 as a width in percent, for a bar. */
 export const barWidth = (share: number): string =>
   `${(100 * Math.min(1, Math.max(0, Number.isFinite(share) ? share : 0))).toFixed(1)}%`;
@@ -27,7 +36,10 @@ export const barWidth = (share: number): string =>
 export function groupRange(column: Column, { manyAbove, fewUpTo }: ReportData['shots']): string {
   if (column === 'many') return `more than ${manyAbove}`;
   if (column === 'few') return `up to ${fewUpTo}`;
-  if (column === 'medium') return fewUpTo + 1 >= manyAbove ? `${manyAbove}` : `${fewUpTo + 1} to ${manyAbove}`;
+  if (column === 'medium') {
+    if (fewUpTo >= manyAbove) return 'none';
+    return fewUpTo + 1 === manyAbove ? `${manyAbove}` : `${fewUpTo + 1} to ${manyAbove}`;
+  }
   return 'every class';
 }
 

@@ -1,5 +1,5 @@
 import { AXIS, color, drawing, legend, responsive, WIDE } from './charts.js';
-import { COLUMN_TITLES, COLUMNS, percent } from './format.js';
+import { COLUMN_TITLES, COLUMNS, capitalised, percent, splitName } from './format.js';
 import { type Html, html } from './html.js';
 import type { ReportData, ResultRow } from './types.js';
 
@@ -26,7 +26,7 @@ function shownRows(rows: readonly ResultRow[]): readonly ResultRow[] {
 }
 
 /** Grouped bars: accuracy of every row by shot group, the baseline's level dashed across its group. */
-export function groupsChart({ rows }: ReportData): Html | undefined {
+export function groupsChart({ rows, split }: ReportData): Html | undefined {
   const shown = shownRows(rows);
   const columns = COLUMNS.filter((column) => shown.some((row) => row[column] !== null));
   if (columns.length === 0) return undefined;
@@ -93,7 +93,7 @@ export function groupsChart({ rows }: ReportData): Html | undefined {
   return html`<figure>
 ${legend(shown.map((row, i) => ({ name: row.name, color: rowColor(row, i) })))}
 ${responsive('groups', draw)}
-<figcaption>Test accuracy in percent${baseline ? '; the dashed lines are the baseline’s level' : ''}.${
+<figcaption>${capitalised(splitName({ split }))} accuracy in percent${baseline ? '; the dashed lines are the baseline’s level' : ''}.${
     rest > 0 && ` The table has ${rest} more ${rest === 1 ? 'row' : 'rows'}.`
   }</figcaption>
 </figure>`;

@@ -1,12 +1,14 @@
 import {
   COLUMN_TITLES,
   COLUMNS,
+  capitalised,
   classesPerColumn,
   comparisons,
   difference,
   groupRange,
   percent,
   signed,
+  splitName,
 } from './format.js';
 import { type Html, html } from './html.js';
 import type { ReportData, ResultRow } from './types.js';
@@ -24,7 +26,7 @@ export function headline(data: ReportData): Html | undefined {
   const [main] = comparisons(data.rows);
   if (!main) return undefined;
   const counts = classesPerColumn(data);
-  return html`<p class="lead">${main.ours.name} against ${main.baseline.name}, test accuracy in percentage points</p>
+  return html`<p class="lead">${main.ours.name} against ${main.baseline.name}, ${splitName(data)} accuracy in percentage points</p>
 <ul class="tiles">${COLUMNS.map((column) => {
     const value = difference(main, column);
     return html`<li><span class="tile-name">${COLUMN_TITLES[column]}${column !== 'all' && '-shot'}${counts.all > 0 && html` <small>${counts[column]} classes</small>`}</span>
@@ -64,7 +66,7 @@ function table(data: ReportData, rows: readonly ResultRow[], caption: string): H
 /** Both conventions' tables. */
 export function results(data: ReportData): Html | undefined {
   if (data.rows.length === 0) return undefined;
-  return html`<div class="tables">${table(data, data.rows, 'Over all test pictures')}${
+  return html`<div class="tables">${table(data, data.rows, `Over all ${splitName(data)} pictures`)}${
     data.rowsByClassMean && data.rowsByClassMean.length > 0 && table(data, data.rowsByClassMean, 'Mean over classes')
   }</div>
 <p class="note">By training pictures of a class: many-shot ${groupRange('many', data.shots)}, medium-shot ${groupRange('medium', data.shots)},
@@ -72,13 +74,14 @@ few-shot ${groupRange('few', data.shots)}. Bold: the best of a column.</p>`;
 }
 
 /** The most confused pairs. */
-export function confusedTable({ confused, classes }: ReportData): Html | undefined {
+export function confusedTable(data: ReportData): Html | undefined {
+  const { confused, classes } = data;
   if (confused.length === 0) return undefined;
   const trained = new Map(classes.map((c) => [c.name, c.trainCount]));
   const count = (name: string) =>
     trained.has(name) ? html` <small title="training pictures">${trained.get(name)}</small>` : '';
   return html`<div class="scroll" role="region" aria-label="Most confused pairs" tabindex="0"><table class="confused">
-<thead><tr><th scope="col">True class</th><th scope="col">Taken for</th><th scope="col">Test pictures</th></tr></thead>
+<thead><tr><th scope="col">True class</th><th scope="col">Taken for</th><th scope="col">${capitalised(splitName(data))} pictures</th></tr></thead>
 <tbody>${confused.map(
     (
       pair,

@@ -1,6 +1,6 @@
 import type { SentenceShare } from '../stages/recognise.js';
 
-/** A row of the results table; accuracies in percent, null where no test picture falls into a group. */
+/** A row of the results table; accuracies in percent, null where no picture falls into a group. */
 export interface ResultRow {
   name: string;
   all: number | null;
@@ -21,7 +21,7 @@ export interface Guess {
   text: number;
 }
 
-/** A test picture with what was predicted and why. */
+/** A picture with what was predicted and why. */
 export interface Example {
   id: string;
   /** uint8 RGB, row-major [size, size, 3]. */
@@ -42,7 +42,7 @@ export interface Example {
 export interface ConfusedPair {
   truth: string;
   predicted: string;
-  /** Test pictures of `truth` predicted as `predicted`, and test pictures of `truth`. */
+  /** Pictures of `truth` predicted as `predicted`, and all of `truth`. */
   count: number;
   of: number;
 }
@@ -55,6 +55,10 @@ export interface ReportData {
   rows: ResultRow[];
   /** Mean over classes (LIFT's convention) of the same rows. */
   rowsByClassMean?: ResultRow[];
+  /** What `classes` and `examples` were recognised by. Default 'VL-LTR'. */
+  method?: string;
+  /** Split whose pictures all accuracies and examples are of. Default 'test'. */
+  split?: 'test' | 'val';
   shots: { manyAbove: number; fewUpTo: number };
   /** Training curves: lines of one stage each, as metrics.jsonl holds them. */
   curves: { stage: string; metrics: Metrics[] }[];

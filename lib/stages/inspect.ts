@@ -68,7 +68,7 @@ export function guesses(model: Classifier, seen: Recognition, row: number, top: 
 }
 
 /** What a report shows of a classifier beside its accuracies. */
-export type Inspection = Pick<ReportData, 'classes' | 'examples' | 'confused'>;
+export type Inspection = Pick<ReportData, 'classes' | 'examples' | 'confused' | 'method' | 'split'>;
 
 export interface InspectOptions {
   /** Which pictures. Default `test`, or `val` where there is none. */
@@ -95,7 +95,8 @@ export async function inspect(
   options: InspectOptions = {},
 ): Promise<Inspection> {
   const { examplesPerGroup = 8, top = 5, pairs = 20, seed = 0 } = options;
-  const images = options.split ? data[options.split] : (data.test ?? data.val);
+  const split = options.split ?? (data.test ? 'test' : 'val');
+  const images = data[split];
   check(images, 'ERR_DATA', () => `${data.name} has no ${options.split ?? 'test or val'} split to look at`);
   const seen = await recognise(classifier, images);
   const plain = baseline && (await recognise(baseline, images)).predicted;
@@ -133,6 +134,8 @@ export async function inspect(
       baseline: theirs?.[c] ?? null,
     })),
     examples,
+    method: classifier.info.kind === 'lgr' ? 'VL-LTR' : 'Vision only',
+    split,
     confused: confusedPairs(seen.predicted, images.labels, data.classes, pairs),
   };
 }

@@ -82,6 +82,8 @@ describe('format', () => {
       '11 to 50',
       'up to 10',
     ]);
+    expect(groupRange('medium', { manyAbove: 11, fewUpTo: 10 })).toBe('11');
+    expect(groupRange('medium', { manyAbove: 10, fewUpTo: 10 })).toBe('none');
   });
 });
 

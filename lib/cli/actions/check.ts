@@ -1,5 +1,6 @@
 import { type ClassReport, checkFolder, type DataReport, type Finding } from '../../data/checkData.js';
 import type { Shots } from '../../data/shots.js';
+import { groupRange } from '../../report/format.js';
 import { Bar, print, table } from '../terminal.js';
 
 /** Classes and items shown to people; --json has them all. */
@@ -25,11 +26,6 @@ function describe({ severity, message, items }: Finding): string[] {
 /** The report as people read it. */
 export function format(report: DataReport): string {
   const { groups, shots, pictures, heldOut } = report;
-  const bounds = {
-    many: `more than ${shots.manyAbove}`,
-    medium: `${shots.fewUpTo + 1} to ${shots.manyAbove}`,
-    few: `up to ${shots.fewUpTo}`,
-  };
   const splits = Object.entries(pictures).map(([split, n]) => `${split} ${n}`);
   const problems = report.findings.filter((f) => f.severity === 'problem').length;
   const warnings = report.findings.length - problems;
@@ -44,7 +40,7 @@ export function format(report: DataReport): string {
     '',
     table(
       ['shots', 'training pictures', 'classes', 'pictures'],
-      (['many', 'medium', 'few'] as const).map((g) => [g, bounds[g], groups[g].classes, groups[g].pictures]),
+      (['many', 'medium', 'few'] as const).map((g) => [g, groupRange(g, shots), groups[g].classes, groups[g].pictures]),
     ),
     '',
     ...classTable(report.classes),

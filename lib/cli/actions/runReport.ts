@@ -62,6 +62,8 @@ export async function writeRunReport(dir: string, report: RunReport): Promise<vo
     ],
     rows: rows.map((row) => resultRow(row.name, row)),
     rowsByClassMean: rows.map((row) => resultRow(row.name, row.byClassMean)),
+    method: inspection?.method,
+    split: inspection?.split,
     shots: report.bounds,
     curves: all,
     classes: inspection?.classes ?? [],
