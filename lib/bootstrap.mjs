@@ -112,7 +112,9 @@ function typescript() {
 
 function addon() {
   if (!existsSync(join(root, 'CMakeLists.txt'))) return;
-  const inputs = hash('native', 'bindings/node', 'bindings/tensorflow', 'CMakeLists.txt', 'package-lock.json');
+  const sources = ['native', 'bindings/node', 'bindings/tensorflow'];
+  const builds = ['CMakeLists.txt', 'bindings/CMakeLists.txt', 'bindings/exports.map', 'package-lock.json'];
+  const inputs = hash(...sources, ...builds);
   if (upToDate('addon', inputs, ['build/native/Release/vl_ltr.node'])) return;
   const start = performance.now();
   say('building the native addon …');

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
+import { isMissing } from '../files/missing.js';
 import { prompts, promptTemplates } from './prompts.js';
 import { articleSentences } from './sentences.js';
 
@@ -22,11 +23,6 @@ export interface ClassTexts {
   sentences: Map<string, string[]>;
   /** The files or entries that each key comes from, for messages. */
   sources: Map<string, string[]>;
-}
-
-function isMissing(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 /** @returns undefined where there is none */

@@ -3,6 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
 import { PARTIAL_SUFFIX } from '../files/atomic.js';
+import { isMissing } from '../files/missing.js';
 import { type FileTensors, readSafetensors, writeSafetensors } from '../files/safetensors.js';
 import { tf } from '../runtime/tf.js';
 import { firstNonFinite, leaves, mapTree, type TensorTree } from '../runtime/tree.js';
@@ -25,13 +26,15 @@ export const configurationHash = (configuration: unknown): string =>
     .update(JSON.stringify(canonical(configuration)))
     .digest('hex');
 
-/** Files of a stage's checkpoints: step → path, newest first. */
+/** Files of a stage's checkpoints: step → path, newest first. @throws VlltrError ERR_CHECKPOINT where the folder cannot be read */
 export async function listCheckpoints(folder: string, name: string): Promise<{ step: number; path: string }[]> {
   let files: string[];
   try {
     files = await readdir(folder);
-  } catch {
-    return [];
+  } catch (cause) {
+    if (isMissing(cause)) return [];
+    // Taken for empty, a run would silently start anew.
+    throw new VlltrError('ERR_CHECKPOINT', `${folder} cannot be read: ${(cause as Error).message}`, { cause });
   }
   return files
     .flatMap((file) => {

@@ -1,6 +1,8 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { VlltrError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
+import { isMissing } from '../files/missing.js';
 
 /** A line of metrics.jsonl: values of one stage after `step` updates. */
 export interface MetricsLine {
@@ -17,8 +19,10 @@ async function readLines(path: string): Promise<MetricsLine[]> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
-  } catch {
-    return [];
+  } catch (cause) {
+    if (isMissing(cause)) return [];
+    // Taken for empty, it would be written anew without its lines.
+    throw new VlltrError('ERR_CHECKPOINT', `${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
   return text.split('\n').flatMap((line) => {
     try {

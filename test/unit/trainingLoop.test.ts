@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -123,6 +123,18 @@ onEveryBackend(() => {
     tf.dispose(await train(spec(dir, { steps: 3 })));
     expect(await readdir(join(dir, 'checkpoints'))).toEqual(['toy-3.safetensors']);
     expect((await readMetrics(dir)).map((l) => l.step)).toEqual([1, 2, 3]);
+  });
+
+  it('does not take what cannot be read for absent', async () => {
+    const dir = runDir();
+    const before = tf.memory().numTensors;
+    await mkdir(dir);
+    await symlink('checkpoints', join(dir, 'checkpoints')); // to itself
+    await expect(train(spec(dir, { resume: true }))).rejects.toThrow(/checkpoints cannot be read: ELOOP/);
+    await rm(join(dir, 'checkpoints'));
+    await mkdir(join(dir, 'metrics.jsonl'));
+    await expect(train(spec(dir))).rejects.toMatchObject({ code: 'ERR_CHECKPOINT' });
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it('resumes from the start where there is no checkpoint, and passes over damaged ones', async () => {
