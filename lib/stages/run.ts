@@ -109,9 +109,7 @@ export async function runStage(spec: {
   let step: ReturnType<typeof captured> | undefined;
   try {
     const rate = scheduleOf(options, spec.pictures);
-    step = captured(name, options, (now: StepState, inputs: StepInputs) =>
-      optimise(optimiser, now, inputs, frozen, spec.loss(inputs)),
-    );
+    step = captured(name, options, (now, inputs) => optimise(optimiser, now, inputs, frozen, spec.loss(inputs)));
     const last = await train<StepState, StepInputs>({
       runDir: run.dir,
       name,
@@ -133,7 +131,7 @@ export async function runStage(spec: {
     });
     return finish(optimiser, last, frozen);
   } catch (error) {
-    tf.dispose(state);
+    if (!step) tf.dispose(state); // else the training's to dispose
     throw error;
   } finally {
     step?.dispose();
@@ -149,13 +147,18 @@ type UpdateStep = (state: StepState, inputs: StepInputs) => { state: StepState; 
  */
 function captured(name: string, options: TrainOptions, step: UpdateStep): UpdateStep & { dispose(): void } {
   const { capture: how = 'auto', precision = 'fp32', xla = false } = options;
+  check(
+    ['auto', 'on', 'off'].includes(how),
+    'ERR_ARGUMENT',
+    () => `capture is '${String(how)}'; expected auto, on or off`,
+  );
   const asked = precision !== 'fp32' ? `precision ${precision}` : xla ? 'xla' : how === 'on' ? 'capture on' : undefined;
+  const warn = (error: Error): void => console.warn(`${name} runs op by op, slower: ${error.message}`);
+  const made = capture(step, { name, precision, xla, onFailure: asked ? undefined : warn });
   const possible = how !== 'off' && canCapture();
   check(possible || !asked, 'ERR_CAPTURE', () => {
     const why = how === 'off' ? 'capture is off' : 'no update can be captured here: vl-ltr doctor says why';
     return `${name}: ${asked} was asked for, but ${why}`;
   });
-  if (!possible) return Object.assign((...args: Parameters<UpdateStep>) => step(...args), { dispose: () => {} });
-  const warn = (error: Error): void => console.warn(`${name} runs op by op, slower: ${error.message}`);
-  return capture(step, { name, precision, xla, onFailure: asked ? undefined : warn });
+  return possible ? made : Object.assign((...args: Parameters<UpdateStep>) => step(...args), { dispose: () => {} });
 }

@@ -102,4 +102,18 @@ describe('the options of a stage', () => {
     expect((await stage1({}, 6)).end).toBeCloseTo(Math.log(100), 6);
     expect((await stage1({ freeLogitScale: true }, 6)).end).toBeGreaterThan(5.9);
   });
+
+  it('an option that does not exist is refused by name', async () => {
+    const model = tinyClip(data);
+    const before = tf.memory().numTensors;
+    const refused = (options: Partial<PretrainOptions>, code: string, message: RegExp) =>
+      expect(
+        pretrain(data, bank, model, undefined, { ...OPTIONS, ...options }, { dir: folder, seed: 0, resume: false }),
+      ).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await refused({ capture: 'always' as never }, 'ERR_ARGUMENT', /capture is 'always'; expected auto, on or off/);
+    await refused({ precision: 'fp8' as never }, 'ERR_ARGUMENT', /precision is 'fp8'/);
+    await refused({ schedule: 'linear' as never }, 'ERR_ARGUMENT', /schedule is 'linear'/);
+    expect(tf.memory().numTensors).toBe(before);
+    model.dispose();
+  });
 });
