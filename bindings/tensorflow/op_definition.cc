@@ -86,6 +86,7 @@ bool parseArgument(const Fields& field, OpArgument* argument) {
 }  // namespace
 
 bool OpInfo::inferred(const std::string& attribute) const {
+  if (attribute.empty()) return false;
   for (const OpArgument& input : inputs) {
     if (attribute == input.numberAttribute || attribute == input.typeListAttribute) return true;
   }
