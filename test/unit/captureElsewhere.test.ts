@@ -116,6 +116,23 @@ onTensorFlow('a captured step', () => {
     });
   });
 
+  it('goes beside the functions of another copy of the package', async () => {
+    const copy = await import(new URL('../../dist/lib/index.js', import.meta.url).href);
+    await copy.ready({ backend: 'tensorflow' });
+    scoped(() => {
+      const x = tf.tensor1d([2, 3]);
+      // So many that numbers alone would meet, whatever was captured before.
+      const all = Array.from({ length: 40 }, (_, i) => {
+        const plus: MapStep = (state, given) => ({ state, outputs: { y: tf.add(given.x!, i) } });
+        return [capture(plus), copy.capture(plus) as MapStep & { dispose(): void }];
+      });
+      all.forEach((both, i) => {
+        for (const captured of both) expect([...captured({}, { x }).outputs.y!.dataSync()]).toEqual([2 + i, 3 + i]);
+      });
+      for (const captured of all.flat()) captured.dispose();
+    });
+  });
+
   it('runs in workers beside the main thread, each with functions of its own', async () => {
     const captured = capture(step);
     const reports = [0, 1].map(

@@ -26,6 +26,20 @@ onTensorFlow('capture', () => {
     });
   });
 
+  it('refuses arguments that are no records', () => {
+    const refused = (state: unknown, inputs: unknown, message: RegExp) =>
+      expect(() => capture(negate)(state as TensorMap, inputs as TensorMap)).toThrow(
+        expect.objectContaining({ code: 'ERR_ARGUMENT', message: expect.stringMatching(message) }),
+      );
+    scoped(() => {
+      refused(undefined, {}, /state is undefined; expected a record of tensors/);
+      refused({}, null, /inputs is null/);
+      refused({}, tf.neg(tf.ones([1])), /inputs is a tensor of type float32/);
+      refused([], {}, /state is of class Array/);
+      refused('state', {}, /state is the string 'state'/);
+    });
+  });
+
   it.each([
     [
       'a promise',
@@ -71,18 +85,21 @@ onTensorFlow('capture', () => {
     });
   });
 
-  it('says of an error in a function which op it was and where', () => {
+  it.each(['fp32', 'bf16'] as const)('says of an error in a function which op it was and where: %s', (precision) => {
     scoped(() => {
       const gather = [
         ...[attr.int('batch_dims', 0), attr.type('Tparams', 'float32'), attr.type('Tindices', 'int32')],
         attr.type('Taxis', 'int32'),
       ];
       let at = '';
-      const captured = capture<TensorMap, TensorMap, TensorMap>((state, { x, rows }) => {
-        at = String(Number(/captureErrors\.test\.ts:(\d+)/.exec(new Error().stack!)![1]) + 1);
-        const [found] = executeOp('GatherV2', gather, [tf.relu(x!), rows!, tf.scalar(0, 'int32')], 1);
-        return { state, outputs: { y: tf.sum(tf.square(found!)) } };
-      });
+      const captured = capture<TensorMap, TensorMap, TensorMap>(
+        (state, { x, rows }) => {
+          at = String(Number(/captureErrors\.test\.ts:(\d+)/.exec(new Error().stack!)![1]) + 1);
+          const [found] = executeOp('GatherV2', gather, [tf.relu(x!), rows!, tf.scalar(0, 'int32')], 1);
+          return { state, outputs: { y: tf.sum(tf.square(found!)) } };
+        },
+        { precision },
+      );
       const [x, rows] = [tf.tensor1d([1, 2]), tf.tensor1d([1, 0], 'int32')];
       expect(captured({}, { x, rows }).outputs.y!.dataSync()[0]).toBe(5);
       const inside = holdings();

@@ -48,7 +48,7 @@ onTensorFlow('captured functions', () => {
   it('are made once a signature, and the one longest unused makes room', () => {
     scoped(() => {
       const step = vi.fn(square);
-      const captured = capture(step, { signatures: 2, name: 'lru' });
+      const captured = capture(step, { signatures: 2, name: 'least used' });
       const sizes = new Map([1, 2, 3].map((n) => [n, tf.ones([n])]));
       const run = (n: number): { recorded: boolean; name: string } => {
         step.mockClear();
@@ -59,7 +59,7 @@ onTensorFlow('captured functions', () => {
       };
       const [one, two] = [run(1), run(2)];
       expect([one.recorded, two.recorded]).toEqual([true, true]);
-      expect(one.name).toMatch(/^vlltr_lru_\d+$/);
+      expect(one.name).toMatch(/^vlltr_least_used_[0-9a-f]{6}_\d+$/);
       expect(run(1)).toEqual({ recorded: false, name: one.name });
       const three = run(3); // takes the place of 2
       expect(three.recorded).toBe(true);
@@ -88,6 +88,16 @@ onTensorFlow('captured functions', () => {
         captured.dispose();
         expect(exists(name!)).toBe(false);
       }
+    });
+  });
+
+  it('go with what they are made of', () => {
+    scoped(() => {
+      const captured = capture(square, { precision: 'bf16' });
+      const [name] = functionsRun(() => captured({}, { x: tf.ones([1]) }));
+      expect([name!, `${name}_body`].map(exists)).toEqual([true, true]);
+      captured.dispose();
+      expect([name!, `${name}_body`].map(exists)).toEqual([false, false]);
     });
   });
 

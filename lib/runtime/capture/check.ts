@@ -8,6 +8,10 @@ import { pathTo } from '../tree.js';
  * @throws VlltrError ERR_ARGUMENT, ERR_CAPTURE
  */
 export function checkArguments(state: unknown, inputs: unknown): void {
+  for (const [name, tree] of Object.entries({ state, inputs })) {
+    if (!isRecord(tree) || tree instanceof tf.Tensor)
+      throw new VlltrError('ERR_ARGUMENT', `capture: ${name} is ${said(tree)}; expected a record of tensors`);
+  }
   for (const [path, value] of foreignLeaves({ state, inputs })) {
     if (value instanceof tf.Tensor && value.isDisposed)
       throw new VlltrError('ERR_ARGUMENT', `capture: ${path} is a disposed tensor`);

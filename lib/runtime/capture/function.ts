@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { FunctionDefinition } from '../../../bindings/addon.js';
 import { loadAddon } from '../../../bindings/load.js';
 import { VlltrError } from '../../errors.js';
@@ -13,6 +14,8 @@ export interface FunctionOptions {
   xla: boolean;
 }
 
+// Of this copy of the package: another in the same process adds its functions to the same context.
+const COPY = randomBytes(3).toString('hex');
 let made = 0;
 
 /** A tape as one TensorFlow function, in the context that holds TensorFlow.js's own tensors. */
@@ -37,7 +40,7 @@ export class StepFunction {
   ) {
     this.#backend = tf.backend() as TensorFlowBackend;
     this.#binding = loadedBinding()!;
-    this.#name = `vlltr_${label}_${++made}`;
+    this.#name = `vlltr_${label.replaceAll(/\W/g, '_')}_${COPY}_${++made}`;
     this.#ops = tape.ops;
     this.#results = results.length;
     // Kept for as long as the function is: its owner may dispose it, or forget it.
