@@ -112,3 +112,13 @@ export function random(seed: number, stream: string | number, step = 0): Random 
   };
   return { bits, uniform, normal, int };
 }
+
+/** The items in a uniformly drawn order (Fisher-Yates). */
+export function shuffled<T>(items: readonly T[], draw: Random): T[] {
+  const out = [...items];
+  for (let i = out.length - 1; i > 0; i--) {
+    const j = draw.int(i + 1);
+    [out[i], out[j]] = [out[j]!, out[i]!];
+  }
+  return out;
+}

@@ -1,8 +1,8 @@
 import type { LoadedClip } from '../clip/checkpoint.js';
 import type { ImageSource, LongTailData } from '../data/types.js';
 import { VlltrError } from '../errors.js';
+import { random, shuffled } from '../random.js';
 import { tf } from '../runtime/tf.js';
-import { permutation, random } from '../training/random.js';
 import { imageFeatures, sentenceFeatures } from './features.js';
 import type { Anchors } from './head.js';
 import type { AnchorOptions } from './options.js';
@@ -47,7 +47,7 @@ export async function buildAnchors(
   } else {
     selected = bank.counts().map((n, c) => {
       const all = Array.from({ length: n }, (_, m) => m);
-      return (options.choice === 'random' ? shuffled(all, seed, c) : all).slice(0, options.anchors);
+      return (options.choice === 'random' ? drawn(all, seed, c) : all).slice(0, options.anchors);
     });
   }
   return { ...gather(bank, embeddings, dim, selected, options.anchors), losses, selected };
@@ -61,12 +61,13 @@ function drawnFromEachClass(source: ImageSource, limit: number, seed: number): I
     if (list) list.push(i);
     else byClass.set(y, [i]);
   });
-  const chosen = [...byClass].sort(([a], [b]) => a - b).flatMap(([y, list]) => shuffled(list, seed, y).slice(0, limit));
+  const chosen = [...byClass].sort(([a], [b]) => a - b).flatMap(([y, list]) => drawn(list, seed, y).slice(0, limit));
   return Int32Array.from(chosen);
 }
 
-const shuffled = (list: readonly number[], seed: number, label: number): number[] =>
-  Array.from(permutation(list.length, random(seed, 'anchors', label)), (i) => list[i]!);
+/** A class's entries in an order drawn by the seed. */
+const drawn = (list: readonly number[], seed: number, label: number): number[] =>
+  shuffled(list, random(seed, 'anchors', label));
 
 function gather(bank: TextBank, embeddings: Float32Array, dim: number, selected: number[][], m: number): Anchors {
   const out = new Float32Array(bank.classes * m * dim);

@@ -3,18 +3,6 @@ import type { Random } from '../random.js';
 
 export { type Random, random } from '../random.js';
 
-/** A uniformly drawn order of 0 … n-1 (Fisher-Yates). */
-export function permutation(n: number, draw: Random): Int32Array {
-  const order = Int32Array.from({ length: n }, (_, i) => i);
-  for (let i = n - 1; i > 0; i--) {
-    const j = draw.int(i + 1);
-    const kept = order[i]!;
-    order[i] = order[j]!;
-    order[j] = kept;
-  }
-  return order;
-}
-
 /**
  * Running sums of weights, for `choose`.
  * @throws VlltrError ERR_ARGUMENT naming the first weight that is negative or not finite, or when all are 0

@@ -1,5 +1,5 @@
 import { check } from '../errors.js';
-import { choose, cumulative, permutation, random } from './random.js';
+import { choose, cumulative, random } from './random.js';
 
 /** The pictures of a batch: a pure function of the step. @returns indices, length `batch` */
 export type Sampler = (step: number, batch: number) => Int32Array;
@@ -46,30 +46,4 @@ export function weightedSampler(options: SamplerKey & { weights: ArrayLike<numbe
     const draw = random(options.seed, stream, step);
     return Int32Array.from({ length: batch }, () => choose(sums, draw));
   };
-}
-
-/**
- * Without replacement: every picture once an epoch, in an order drawn anew each epoch; batches run across the border
- * of two epochs. The batch size must be the same at every step.
- */
-export function epochSampler(options: SamplerKey & { length: number }): Sampler {
-  const { length, seed } = options;
-  check(length > 0, 'ERR_ARGUMENT', () => `length is ${length}; expected at least one picture`);
-  const stream = options.stream ?? 'sampler';
-  // The last two orders are enough for a batch on the border; they are recomputed after a resume.
-  const cache = new Map<number, Int32Array>();
-  const order = (epoch: number): Int32Array => {
-    let found = cache.get(epoch);
-    if (!found) {
-      found = permutation(length, random(seed, stream, epoch));
-      cache.set(epoch, found);
-      for (const old of cache.keys()) if (cache.size > 2) cache.delete(old);
-    }
-    return found;
-  };
-  return (step, batch) =>
-    Int32Array.from({ length: batch }, (_, i) => {
-      const at = step * batch + i;
-      return order(Math.floor(at / length))[at % length]!;
-    });
 }

@@ -7,12 +7,6 @@ function positive(name: string, value: number): void {
   check(Number.isFinite(value) && value > 0, 'ERR_ARGUMENT', () => `${name} is ${value}; expected a positive number`);
 }
 
-/** The same rate throughout. */
-export const constant =
-  (rate: number): Schedule =>
-  () =>
-    rate;
-
 /**
  * Per step: a linear rise over `warmup` steps (the first step already moves: base/warmup), times half a cosine over
  * all `steps`, from `base` down to `min`.

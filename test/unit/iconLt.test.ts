@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openIconLt } from '../../lib/data/iconLt/index.js';
 import { teacherNotice, webLicences } from '../../lib/data/iconLt/licences.js';
 import { findIcons, type Icon, readHalf, readInfos, splitSets } from '../../lib/data/iconLt/sets.js';
-import { type PlannedClass, PRESETS, planClasses, shuffled } from '../../lib/data/iconLt/split.js';
+import { type PlannedClass, PRESETS, planClasses } from '../../lib/data/iconLt/split.js';
 import type { ImageSource, LongTailData } from '../../lib/data/types.js';
-import { random } from '../../lib/random.js';
+import { random, shuffled } from '../../lib/random.js';
 
 /** Changes only with the definition of Icon-LT: then say so in the change log and make the teacher's weights anew. */
 const PLAN_OF_300 = 'a88fb4768340e853';

@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { choose, cumulative, permutation, random, symmetricBeta } from '../../lib/training/random.js';
-import {
-  balancedWeights,
-  epochSampler,
-  sqrtWeights,
-  uniformWeights,
-  weightedSampler,
-} from '../../lib/training/sampler.js';
+import { shuffled } from '../../lib/random.js';
+import { choose, cumulative, random, symmetricBeta } from '../../lib/training/random.js';
+import { balancedWeights, sqrtWeights, uniformWeights, weightedSampler } from '../../lib/training/sampler.js';
 
 /** Labels with n_c = 100, 25, 4. */
 const labels = Int32Array.from([...Array(100).fill(0), ...Array(25).fill(1), ...Array(4).fill(2)]);
@@ -52,22 +47,11 @@ describe('weighted sampler', () => {
   });
 });
 
-describe('epoch sampler', () => {
-  it('gives every picture once an epoch, in a new order, from any step on', () => {
-    const sample = epochSampler({ length: 10, seed: 5 });
-    const all = Array.from({ length: 10 }, (_, step) => [...sample(step, 4)]).flat();
-    const epochs = [0, 1, 2, 3].map((e) => all.slice(10 * e, 10 * e + 10));
-    for (const epoch of epochs) expect([...epoch].sort((x, y) => x - y)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    expect(epochs[0]).not.toEqual(epochs[1]);
-    expect([...epochSampler({ length: 10, seed: 5 })(7, 4)]).toEqual(all.slice(28, 32));
-  });
-});
-
 describe('random helpers', () => {
   it('permutes uniformly', () => {
     const seen = new Map<string, number>();
     for (let i = 0; i < 6000; i++) {
-      const key = permutation(3, random(1, 'p', i)).join();
+      const key = shuffled([0, 1, 2], random(1, 'p', i)).join();
       seen.set(key, (seen.get(key) ?? 0) + 1);
     }
     expect(seen.size).toBe(6);

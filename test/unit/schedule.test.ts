@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { constant, cosine, epochCosine } from '../../lib/training/schedule.js';
+import { cosine, epochCosine } from '../../lib/training/schedule.js';
 
 describe('cosine', () => {
   it('rises linearly, then falls to the minimum', () => {
@@ -10,7 +10,6 @@ describe('cosine', () => {
     expect(rate(99)).toBeLessThan(0.001);
     expect(cosine({ base: 1, steps: 10, min: 0.2 })(10)).toBeCloseTo(0.2, 12);
     expect(cosine({ base: 1, steps: 10 })(0)).toBe(1);
-    expect(constant(0.3)(7)).toBe(0.3);
   });
   it('refuses a warm-up longer than the run', () => {
     expect(() => cosine({ base: 1, steps: 5, warmup: 6 })).toThrow(/warmup is 6/);

@@ -1,5 +1,5 @@
 import { check } from '../../errors.js';
-import { type Random, random } from '../../random.js';
+import { random, shuffled } from '../../random.js';
 import { isClassName } from './names.js';
 import type { Icon } from './sets.js';
 
@@ -27,16 +27,6 @@ export const PRESETS: Readonly<Record<number, Preset>> = {
 
 /** Seed of the choice of classes and pictures; part of Icon-LT's definition. */
 export const CHOICE_SEED = 11;
-
-/** Fisher-Yates. */
-export function shuffled<T>(items: readonly T[], draw: Random): T[] {
-  const out = [...items];
-  for (let i = out.length - 1; i > 0; i--) {
-    const j = draw.int(i + 1);
-    [out[i], out[j]] = [out[j]!, out[i]!];
-  }
-  return out;
-}
 
 /** The icons of one concept by design team, both in a fixed random order. */
 export interface Concept {
