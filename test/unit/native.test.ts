@@ -34,7 +34,15 @@ const inChild = (code: string, env: Record<string, string>) =>
 it('has the contract that addon.ts states', () => {
   expect(checkContract()).toEqual([]);
   expect(Object.keys(loadAddon()).sort()).toEqual(
-    ['info', 'layerNormBackward', 'layerNormForward', 'registerTensorFlowOps'].sort(),
+    [
+      'canDefineFunctions',
+      'defineFunction',
+      'info',
+      'layerNormBackward',
+      'layerNormForward',
+      'registerTensorFlowOps',
+      'removeFunction',
+    ].sort(),
   );
 });
 
