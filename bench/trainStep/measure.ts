@@ -96,7 +96,11 @@ async function attempt(
     await work();
     return true;
   } catch (error) {
-    result.failures[one.contender.name] = (error as Error).message;
+    const { name, required } = one.contender;
+    result.failures[name] = {
+      why: (error as Error).message,
+      fatal: required === true || error instanceof OtherStep,
+    };
     const at = running.findIndex(({ participant }) => participant === one.participant);
     if (at >= 0) running.splice(at, 1);
     await one.participant.close();
@@ -170,6 +174,9 @@ function take(measured: Measured): number {
   return median(measured.seconds.splice(0));
 }
 
+/** A contender computes something else. */
+class OtherStep extends Error {}
+
 /** All compute the same: each update's loss, or without updates the first one again and again. */
 function checkLosses(
   losses: readonly number[],
@@ -180,7 +187,7 @@ function checkLosses(
   losses.forEach((loss, i) => {
     const wanted = expected[mode === 'update' ? i : 0]!;
     if (!(Math.abs(loss - wanted) <= tolerance * Math.abs(wanted))) {
-      throw new Error(`not the same step: its loss ${i + 1} is ${loss}, ours ${wanted}`);
+      throw new OtherStep(`not the same step: its loss ${i + 1} is ${loss}, ours ${wanted}`);
     }
   });
 }
@@ -198,11 +205,13 @@ function modeResult(measured: ReadonlyMap<string, Measured>): ModeResult {
     const first = prepared.seconds.reduce((a, b) => a + b, 0);
     return [name, Math.max(0, first - prepared.seconds.length * seconds[name]!.median)];
   });
+  const setUpPeak = entries.flatMap(([name, { prepared }]) => (prepared.memory ? [[name, prepared.memory.peak]] : []));
   const losses = entries.map(([name, { prepared }]) => [name, prepared.losses]);
   return results({
     seconds,
     memory: Object.fromEntries(memory),
     setUp: Object.fromEntries(setUp),
+    setUpPeak: Object.fromEntries(setUpPeak),
     losses: Object.fromEntries(losses),
   });
 }

@@ -30,15 +30,6 @@ export interface Greeting {
   what: string;
 }
 
-/** Answer to `prepare`. */
-export interface Prepared {
-  /** Loss of each of the first steps, before its update. */
-  losses: number[];
-  seconds: number[];
-  /** What is computed where more than one formula gives the result. */
-  formula: string;
-}
-
 /** Memory of a process, in bytes. */
 export interface Memory {
   /** Resident before the steps. */
@@ -47,7 +38,18 @@ export interface Memory {
   peak: number;
 }
 
-/** Answer to `run`: one time a step, and the memory they took where the system can tell. */
+/** Answer to `prepare`. */
+export interface Prepared {
+  /** Loss of each of the first steps, before its update. */
+  losses: number[];
+  seconds: number[];
+  /** What the first steps took. */
+  memory?: Memory;
+  /** What is computed where more than one formula gives the result. */
+  formula: string;
+}
+
+/** Answer to `run`: one time a step; memory where the system can tell. */
 export interface Ran {
   seconds: number[];
   memory?: Memory;

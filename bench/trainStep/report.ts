@@ -11,6 +11,8 @@ interface Figures {
   memory: Record<string, Memory>;
   /** What the first steps took beyond later ones: compiling, recording. Seconds. */
   setUp: Record<string, number>;
+  /** The most that was resident during the first steps, in bytes. */
+  setUpPeak: Record<string, number>;
   /** Of the first steps. */
   losses: Record<string, number[]>;
 }
@@ -22,6 +24,12 @@ export interface ModeResult extends Figures {
   ratios: Record<string, number>;
   /** The same of the peaks of memory. */
   memoryRatios: Record<string, number>;
+}
+
+export interface Failure {
+  why: string;
+  /** It computes something else, or the bench is no use without it. */
+  fatal: boolean;
 }
 
 export interface RowResult {
@@ -39,7 +47,7 @@ export interface RowResult {
   /** Where one update's time goes, by contender. */
   accounts: Record<string, Accounted>;
   /** Why a contender has no figures, or none from some point on. */
-  failures: Record<string, string>;
+  failures: Record<string, Failure>;
 }
 
 /** Which contenders are compared; `eager` is the faster of two. */
@@ -92,11 +100,13 @@ export function rowTable(result: RowResult): string {
     head,
     ...names.map((name) => cell(name) ?? '–'),
   ];
-  const mebibytes = (memory: Memory | undefined): string | undefined => memory && (memory.peak / 2 ** 20).toFixed(0);
-  const body = Object.entries(modes).flatMap(([mode, { seconds, memory, setUp }]) => [
+  const mebibytes = (bytes: number | undefined): string | undefined =>
+    bytes === undefined ? undefined : (bytes / 2 ** 20).toFixed(0);
+  const body = Object.entries(modes).flatMap(([mode, { seconds, memory, setUp, setUpPeak }]) => [
     line(`${MODE_LABELS[mode as Mode]}, ms`, (name) => seconds[name] && ms(seconds[name].median)),
     line('  set-up, s', (name) => setUp[name]?.toFixed(1)),
-    line('  peak memory, MiB', (name) => mebibytes(memory[name])),
+    line('  peak memory, MiB', (name) => mebibytes(memory[name]?.peak)),
+    line('  of the first steps, MiB', (name) => mebibytes(setUpPeak[name])),
   ]);
   const title = `${row}, batch ${batch}${tokens ? `, ${tokens} tokens` : ''}`;
   const lines = [
@@ -109,7 +119,7 @@ export function rowTable(result: RowResult): string {
     ]),
     ...formulas(result),
     ...limits(result),
-    ...Object.entries(failures).map(([name, why]) => `left out, ${label(name)}: ${why.split('\n')[0]}`),
+    ...Object.entries(failures).map(([name, { why }]) => `left out, ${label(name)}: ${why.split('\n')[0]}`),
   ];
   return lines.join('\n');
 }

@@ -54,8 +54,9 @@ class Trained {
   }
 }
 
-/** Seconds of each of `n` steps, and their losses. */
-function timed(trained: Trained, n: number): { seconds: number[]; losses: number[] } {
+/** Takes `n` steps. */
+function timed(trained: Trained, n: number): Omit<Prepared, 'formula'> {
+  const memory = watchMemory();
   const seconds: number[] = [];
   const losses: number[] = [];
   for (let i = 0; i < n; i++) {
@@ -63,16 +64,15 @@ function timed(trained: Trained, n: number): { seconds: number[]; losses: number
     losses.push(trained.step());
     seconds.push((performance.now() - start) / 1000);
   }
-  return { seconds, losses };
+  return { seconds, losses, memory: memory?.() };
 }
 
 function run(trained: Trained, steps: number): Ran {
   const tensors = tf.memory().numTensors;
-  const memory = watchMemory();
-  const { seconds } = timed(trained, steps);
+  const { seconds, memory } = timed(trained, steps);
   const leaked = tf.memory().numTensors - tensors;
   if (leaked !== 0) throw new Error(`${leaked} tensors more after ${steps} steps`);
-  return { seconds, memory: memory?.() };
+  return { seconds, memory };
 }
 
 async function serve(variant: string): Promise<void> {
@@ -89,8 +89,9 @@ async function serve(variant: string): Promise<void> {
       trained = undefined; // stays so where the next one fails
       const problem = problemOf(request.row, await readRow(request.row, request.folder));
       trained = new Trained(problem, request, runStep);
+      globalThis.gc?.(); // the files' buffers are not the steps' memory
       const first = timed(trained, request.steps);
-      globalThis.gc?.(); // the files' buffers are not the step's memory
+      globalThis.gc?.();
       return { ...first, formula: problem.formula };
     }
     const ready = trained;

@@ -42,17 +42,12 @@ class Trained:
         return loss.item()
 
     def timed(self, steps):
-        seconds, losses = [], []
+        memory, seconds, losses = watch_memory(), [], []
         for _ in range(steps):
             start = time.perf_counter()
             losses.append(self.step())
             seconds.append(time.perf_counter() - start)
-        return {'seconds': seconds, 'losses': losses}
-
-    def run(self, steps):
-        memory = watch_memory()
-        seconds = self.timed(steps)['seconds']
-        return {'seconds': seconds, **({'memory': memory()} if memory else {})}
+        return {'seconds': seconds, 'losses': losses, **({'memory': memory()} if memory else {})}
 
     def account(self):
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:

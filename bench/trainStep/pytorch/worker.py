@@ -28,6 +28,6 @@ for line in sys.stdin:
         elif request['do'] == 'account':
             say(trained.account())
         else:
-            say(trained.run(request['steps']))
+            say(trained.timed(request['steps']))
     except Exception as error:
         say({'error': f'{type(error).__name__}: {error}'})
