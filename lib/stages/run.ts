@@ -41,6 +41,12 @@ export function scheduleOf(options: TrainOptions, pictures: number): Schedule {
   // Whole batches only: the authors' loader drops the rest of an epoch.
   const stepsPerEpoch = Math.max(1, Math.floor(pictures / batch));
   const epochs = (updates: number): number => updates / stepsPerEpoch;
+  check(warmupSteps === 0 || epochs(steps) > 2, 'ERR_ARGUMENT', () => {
+    return (
+      `schedule epoch-cosine with warm-up stays at 1e-6 for two epochs, and ${steps} updates are ` +
+      `${epochs(steps).toFixed(2)} epochs of ${pictures} pictures; expected more updates, or no warm-up`
+    );
+  });
   return epochCosine({ base, min, stepsPerEpoch, epochs: epochs(steps), warmupEpochs: epochs(warmupSteps) });
 }
 

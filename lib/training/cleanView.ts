@@ -13,6 +13,9 @@ export function batchSize(pixels: Uint8Array, size: number): number {
   return n;
 }
 
+/** What the shorter side of a photograph goes to before a view of `to` pixels is cut out (METHOD.md: 256 for 224). */
+export const evalResize = (to: number): number => Math.round(to / 0.875);
+
 /**
  * The clean view of pictures: where they are larger than asked for, the shorter side goes to `resize` (bicubic,
  * antialiased) and the centre is cut out; normalised with CLIP's mean and standard deviation.
@@ -24,7 +27,7 @@ export function evalView(
   pixels: Uint8Array,
   size: number,
   to: number,
-  resize = size > to ? Math.round(to / 0.875) : to,
+  resize = size > to ? evalResize(to) : to,
 ): Float32Array {
   check(resize >= to, 'ERR_ARGUMENT', () => `resize is ${resize}; expected at least the view's size ${to}`);
   const n = batchSize(pixels, size);

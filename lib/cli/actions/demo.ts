@@ -3,7 +3,6 @@ import { join, resolve } from 'node:path';
 import { type LoadedClip, loadClip } from '../../clip/checkpoint.js';
 import { VlltrError } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
-import { ICON_RECIPE } from '../../presets/iconLt.js';
 import { scaleRecipe } from '../../presets/scale.js';
 import { shippedTeacher } from '../../presets/teacher.js';
 import { percent } from '../../report/format.js';
@@ -15,6 +14,7 @@ import { type CaptureFlags, withCaptureFlags } from '../captureFlags.js';
 import { dataName } from '../dataName.js';
 import type { RunOptions } from '../options.js';
 import { bold, clock, print, say, table } from '../terminal.js';
+import { recipeFor } from '../trainFlags.js';
 import { writeDemoReport } from './demoReport.js';
 import { meanRows, type Summary } from './demoSummary.js';
 import { dataDigest } from './models.js';
@@ -35,7 +35,7 @@ export interface DemoCommand extends RunOptions, CaptureFlags {
 /** Runs `vl-ltr demo`. */
 export async function run(options: DemoCommand): Promise<void> {
   const started = Date.now();
-  const { anchors, ...trainings } = scaleRecipe(ICON_RECIPE, options.effort);
+  const { anchors, ...trainings } = scaleRecipe(recipeFor(options.data), options.effort);
   const recipe: Recipe = {
     anchors,
     pretrain: withCaptureFlags(trainings.pretrain, options),

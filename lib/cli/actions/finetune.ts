@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { LoadedClip } from '../../clip/checkpoint.js';
 import type { LongTailData } from '../../data/types.js';
+import { check } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
 import { ready } from '../../runtime/ready.js';
 import { classCounts } from '../../stages/accuracy.js';
@@ -168,6 +169,11 @@ const classInfo = (data: LongTailData) => ({
 export async function run(dataArgument: string, flags: FinetuneCommand): Promise<void> {
   const options = classifierOptions(dataArgument, flags);
   const lgr = flags.head === 'lgr';
+  for (const name of ['anchors', 'choice', 'split', 'imagesPerClass', 'attentionRate', 'detachNorm'] as const)
+    check(lgr || flags[name] === undefined, 'ERR_USAGE', () => {
+      const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      return `--${option} is about anchors; a vision-only head (--head ${flags.head}) has none`;
+    });
   const configuration = { data: dataName(dataArgument), head: flags.head, options };
   if (flags.dryRun) {
     const anchors = lgr ? anchorOptions(dataArgument, flags) : undefined;

@@ -1,17 +1,21 @@
 import { openFolder } from '../../data/folder.js';
 import { openIconLt } from '../../data/iconLt/index.js';
 import type { LongTailData } from '../../data/types.js';
+import { evalResize } from '../../training/cleanView.js';
 import { iconLtClasses } from '../dataName.js';
 import { lazyBar, say } from '../terminal.js';
 
 /**
  * `icon-lt`, `icon-lt-100`, `icon-lt-1000`, or a folder of pictures.
+ * @param imageSize what the model takes
  * @param holdOut share of every class's training pictures that validates, where the folder has no val; always the same
  * pictures, whatever the run's seed: a later stage must not validate on what an earlier one trained on
  */
 export async function openData(name: string, imageSize: number, holdOut = 0): Promise<LongTailData> {
   const classes = iconLtClasses(name);
-  const data = classes === undefined ? await openFolder(name, { imageSize, holdOut }) : await drawnIcons(classes);
+  // Photographs are kept larger than the model takes them, so that views are cut out of them.
+  const opened = { imageSize: evalResize(imageSize), holdOut };
+  const data = classes === undefined ? await openFolder(name, opened) : await drawnIcons(classes);
   if (holdOut > 0 && !data.val?.id(0).match(/^train[\\/]/)) {
     say(`${data.name}: nothing is held out, ${data.val ? 'it has a split val' : 'its classes have too few pictures'}`);
   }

@@ -6,6 +6,7 @@ import type { Guess } from '../../report/types.js';
 import { ready } from '../../runtime/ready.js';
 import { anchorsOf, guesses, recognise } from '../../stages/inspect.js';
 import { explain, type SentenceShare } from '../../stages/recognise.js';
+import { evalResize } from '../../training/cleanView.js';
 import { bold, dim, print, red, say } from '../terminal.js';
 import { openClassifier } from './models.js';
 
@@ -52,7 +53,7 @@ export async function run(files: string[], flags: PredictCommand): Promise<void>
   check(!flags.explain || model.info.kind === 'lgr', 'ERR_CHECKPOINT', () => {
     return `${model.path} is a vision-only baseline: it has no sentences to explain with`;
   });
-  const size = model.config.visual.imageSize;
+  const size = evalResize(model.config.visual.imageSize);
   // One unreadable picture does not cost the others.
   const decoded = await Promise.all(
     files.map((file) =>
