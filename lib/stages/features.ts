@@ -7,8 +7,6 @@ import { evalView } from '../training/augment.js';
 import type { TextBank } from './textBank.js';
 
 const BATCH = 256;
-/** Captured shapes kept of one forward pass: all lengths that a bank of texts is cut to (`LENGTH_BUCKET`) and some. */
-const SIGNATURES = 32;
 
 /** Consecutive ranges [from, to) that cover 0 … length. */
 function* ranges(length: number): Generator<[number, number]> {
@@ -35,7 +33,6 @@ function forward(kind: string, config: ClipConfig, params: TensorMap, length: nu
     const warn = (error: Error): void => console.warn(`${kind} features are computed op by op: ${error.message}`);
     step = capture((now, inputs) => ({ state: now, outputs: { y: plain(now, inputs) } }), {
       name: kind,
-      signatures: SIGNATURES,
       onFailure: warn,
     });
     captured.set(key, step);

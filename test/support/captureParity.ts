@@ -9,6 +9,7 @@ import { canCapture, capture, type Step } from '../../lib/runtime/capture/index.
 import { type TensorMap, tf } from '../../lib/runtime/tf.js';
 import { buildAnchors } from '../../lib/stages/anchors.js';
 import { trainBaseline } from '../../lib/stages/baseline.js';
+import { imageFeatures, sentenceFeatures } from '../../lib/stages/features.js';
 import { finetune } from '../../lib/stages/finetune.js';
 import type { BaselineOptions, FinetuneOptions, PretrainOptions, StageRun } from '../../lib/stages/options.js';
 import { pretrain } from '../../lib/stages/pretrain.js';
@@ -240,12 +241,54 @@ function stages(tolerance: number): void {
   });
 }
 
+/** Rows of features, and how many are computed at once: more are captured, in batches of so many. */
+const BATCH = 256;
+
+function features(tolerance: number): void {
+  const count = 300;
+  it.each(['resnet', 'vit'] as const)('of more pictures than a batch: %s', async (kind) => {
+    const images = colourData(sizes[kind]!.imageSize).train;
+    const config: ClipConfig = { embedDim: 10, visual: sizes[kind]!, text };
+    const params = hashedParams(config);
+    const chosen = Array.from({ length: count }, (_, i) => (7 * i) % images.length);
+    const all = await imageFeatures(config, params, images, chosen);
+    const parts = [chosen.slice(0, BATCH), chosen.slice(BATCH)];
+    const [first, rest] = await Promise.all(parts.map((part) => imageFeatures(config, params, images, part)));
+    expectRows(all, first!, rest!, config.embedDim, tolerance);
+    expectAgree({ again: await imageFeatures(config, params, images, chosen) }, { again: all }, 0);
+    tf.dispose(params);
+  });
+
+  it('of more sentences than a batch', () => {
+    const config: ClipConfig = { embedDim: 10, visual: sizes.vit!, text: { ...text, vocabSize: 49408 } };
+    const params = hashedParams(config);
+    const words = ['red', 'green', 'a', 'blue', 'the', 'old'];
+    // Of one length, so that the order in which they are computed is that of the list.
+    const sentences = Array.from({ length: count }, (_, i) =>
+      [0, 1, 2].map((k) => words[Math.floor(i / 6 ** k) % 6]).join(' '),
+    );
+    const of = (list: string[]) => sentenceFeatures(config, params, new TextBank([list], text.contextLength));
+    const all = of(sentences);
+    expectRows(all, of(sentences.slice(0, BATCH)), of(sentences.slice(BATCH)), config.embedDim, tolerance);
+    expectAgree({ again: of(sentences) }, { again: all }, 0);
+    tf.dispose(params);
+  });
+}
+
+/** A whole batch agrees up to `tolerance`; the rows of another batch size up to rounding at least. */
+function expectRows(all: Float32Array, first: Float32Array, rest: Float32Array, dim: number, tolerance: number): void {
+  expect(all.length).toBe(first.length + rest.length);
+  expectAgree({ features: all.subarray(0, BATCH * dim) }, { features: first }, tolerance);
+  expectAgree({ features: all.subarray(BATCH * dim) }, { features: rest }, Math.max(tolerance, 5e-6));
+}
+
 /**
  * Captured against op by op: losses, every gradient and new statistics of the encoders; the whole first update of the
- * stages. Captured runs repeat to the bit.
+ * stages; features. Captured runs repeat to the bit.
  */
 export function describeParity(tolerance: number): void {
   it('is captured', () => expect(canCapture()).toBe(true));
   describe('an encoder', () => encoders(tolerance));
   describe('a stage', () => stages(tolerance));
+  describe('features', () => features(tolerance));
 }

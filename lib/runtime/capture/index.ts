@@ -36,7 +36,7 @@ export interface CaptureOptions {
   xla?: boolean;
   /** Shows in TensorFlow's function names. Default `'step'`. */
   name?: string;
-  /** Signatures of shapes kept; the one longest unused goes first. Default 16. */
+  /** Signatures of shapes kept; the one longest unused goes first. Default 32. */
   signatures?: number;
   /** Called, once, with why the step cannot be captured; it then runs op by op. Without it that is thrown. */
   onFailure?: (error: VlltrError) => void;
@@ -49,7 +49,8 @@ export interface CapturedStep<S extends TensorTree, I extends TensorTree, O exte
   dispose(): void;
 }
 
-const SIGNATURES = 16;
+// More than the lengths that batches of texts are cut to (20 for 77 tokens): fewer, and functions would come and go.
+const SIGNATURES = 32;
 
 /**
  * Makes a step one TensorFlow function. At the first call of every signature of shapes the step runs op by op twice, on
