@@ -1,9 +1,8 @@
-import { existsSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { onInterruption } from './interruption.js';
-import { shortHash } from './paths.js';
+import { alive, place } from './processes.js';
 
 /** A folder that nobody wrote into for this long (ms) belongs to nobody. */
 const ABANDONED = 3_600_000;
@@ -42,15 +41,6 @@ export async function sweep(parent: string): Promise<void> {
   }
 }
 
-/** Where a process number means something: the machine, and the container on it. Cache folders are shared. */
-function place(): string {
-  let namespace = '';
-  try {
-    namespace = readlinkSync('/proc/self/ns/pid');
-  } catch {} // not Linux
-  return shortHash([hostname(), namespace], 8);
-}
-
 /** When a folder or anything below it was last written, in ms since 1970. */
 async function newest(folder: string): Promise<number> {
   let time = 0;
@@ -60,13 +50,4 @@ async function newest(folder: string): Promise<number> {
     time = Math.max(time, info?.mtimeMs ?? 0);
   }
   return time;
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { beginRun, refuseOccupied } from '../../lib/cli/actions/runFolder.js';
+import { beginning } from '../../lib/runtime/processes.js';
 import { ready } from '../../lib/runtime/ready.js';
 
 beforeAll(async () => {
@@ -29,7 +32,7 @@ describe('a run folder', () => {
     fill('finetune');
     await refuseOccupied(options({ force: true }), 'finetune');
     await beginRun(options({ force: true }), 'finetune', { lr: 2 });
-    expect(readdirSync(run).sort()).toEqual(['config.json', 'notes', 'own.txt']);
+    expect(readdirSync(run).sort()).toEqual(['.running', 'config.json', 'notes', 'own.txt']);
     expect(JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'))).toMatchObject({ command: 'finetune', lr: 2 });
   });
 
@@ -45,5 +48,35 @@ describe('a run folder', () => {
     fill('pretrain');
     await expect(refuseOccupied(options({ force: true }), 'finetune')).rejects.toThrow(/holds a finished pretrain run/);
     await expect(refuseOccupied(options(), 'pretrain')).rejects.toThrow(/choose another --run, or --force/);
+  });
+
+  it('in which another process runs is refused, with --resume and --force, too; a dead one counts for nothing', async () => {
+    const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    try {
+      await beginRun(options(), 'pretrain', {});
+      const own = JSON.parse(readFileSync(join(run, '.running'), 'utf8'));
+      const leave = (more: object) => writeFileSync(join(run, '.running'), JSON.stringify({ ...own, ...more }));
+      leave({ pid: other.pid, beginning: beginning(other.pid!) });
+      for (const more of [{}, { resume: true }, { force: true }]) {
+        const message = new RegExp(`is in use: process ${other.pid} `);
+        await expect(refuseOccupied(options(more), 'pretrain')).rejects.toThrow(message);
+        await expect(beginRun(options(more), 'pretrain', {})).rejects.toThrow(message);
+      }
+      // Its number given again, a process of another machine, a file cut off.
+      leave({ pid: other.pid, beginning: 'before' });
+      await refuseOccupied(options(), 'pretrain');
+      leave({ pid: other.pid, beginning: beginning(other.pid!), place: 'elsewhere' });
+      await refuseOccupied(options(), 'pretrain');
+      writeFileSync(join(run, '.running'), '{"pid":');
+      await beginRun(options(), 'pretrain', {});
+      expect(JSON.parse(readFileSync(join(run, '.running'), 'utf8'))).toEqual(own);
+      leave({ pid: other.pid, beginning: beginning(other.pid!) });
+      const gone = once(other, 'exit');
+      other.kill('SIGKILL');
+      await gone;
+      await beginRun(options(), 'pretrain', {});
+    } finally {
+      other.kill('SIGKILL');
+    }
   });
 });

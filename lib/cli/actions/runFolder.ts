@@ -7,6 +7,7 @@ import { runtime } from '../../runtime/ready.js';
 import { checkpointFolder } from '../../training/loop.js';
 import type { RunOptions } from '../options.js';
 import { say } from '../terminal.js';
+import { holdRun, refuseHeld } from './runLock.js';
 
 /** Files a finished or unfinished run leaves in its folder, beside checkpoints/ and the folders of a demo's seeds. */
 const FILES = [
@@ -44,12 +45,13 @@ const seedFolders = async (dir: string): Promise<string[]> =>
 
 /**
  * Refuses a run folder that holds something the command would destroy: another command's run always, its own without
- * --resume or --force. Nothing is written yet.
+ * --resume or --force, one that is still running always. Nothing is written yet.
  * @param startsOver its own finished run is replaced without --force
  * @throws VlltrError ERR_CHECKPOINT
  */
 export async function refuseOccupied(options: RunOptions, command: string, startsOver = false): Promise<void> {
   const { run, resume, force } = options;
+  await refuseHeld(run);
   const config = await storedConfig(run);
   const finished = existsSync(join(run, 'summary.json')) || existsSync(join(run, 'model.safetensors'));
   const checkpoints = await readdir(checkpointFolder(run)).catch(() => [] as string[]);
@@ -77,11 +79,13 @@ export async function refuseOccupied(options: RunOptions, command: string, start
 /**
  * Begins a run: with --resume its configuration must be the stored one; otherwise what an earlier run left is removed
  * and the whole configuration, defaults included, is written to config.json.
- * @throws VlltrError ERR_CHECKPOINT naming every setting that differs
+ * The folder is this process's until it ends.
+ * @throws VlltrError ERR_CHECKPOINT naming every setting that differs, or the process that runs there
  */
 export async function beginRun(options: RunOptions, command: string, configuration: object): Promise<void> {
   const { run, seed } = options;
   const wanted = { command, seed, ...configuration };
+  await holdRun(run);
   const before = options.resume ? await storedConfig(run) : undefined;
   if (before) {
     const changes = differences(before, wanted);
