@@ -76,7 +76,16 @@ function panel(id: string, label: string, curves: Curve[], steps: number): Html 
     height: HEIGHT,
     option: {
       grid: { left: 36, right: 14, top: 12, bottom: 24 },
-      xAxis: { ...AXIS, type: 'value', min: 0, max: steps, splitNumber: 3, splitLine: { show: false } },
+      xAxis: {
+        ...AXIS,
+        type: 'value',
+        min: 0,
+        max: steps,
+        splitNumber: 3,
+        splitLine: { show: false },
+        // The last step is always named, and a tick too near to it is not.
+        axisLabel: { ...AXIS.axisLabel, showMaxLabel: true, hideOverlap: true },
+      },
       yAxis: { ...AXIS, type: 'value', scale: true, splitNumber: 3, axisLine: { show: false } },
       series: curves.map((curve, i) => ({
         type: 'line',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { movingAverage } from '../../lib/report/classesChart.js';
-import { stageCurves, thin } from '../../lib/report/curvesChart.js';
+import { curvesChart, stageCurves, thin } from '../../lib/report/curvesChart.js';
 import { barWidth, comparisons, difference, groupRange, percent, signed } from '../../lib/report/format.js';
 import { escapeHtml, html, raw } from '../../lib/report/html.js';
 import { type ReportData, renderReport, writeReport } from '../../lib/report/index.js';
@@ -21,6 +21,9 @@ const EMPTY: ReportData = {
   examples: [],
   confused: [],
 };
+
+/** The numbers at the axes of the drawings in a page. */
+const axisNumbers = (page: string): string[] => [...page.matchAll(/>([\d,.]+)<\/text>/g)].map(([, text]) => text!);
 
 /** Every attribute and start tag of a page, without the text between the tags. */
 const tags = (page: string): string =>
@@ -88,6 +91,15 @@ describe('format', () => {
 });
 
 describe('charts', () => {
+  it('names the last step, and no step that would run into it', () => {
+    const metrics = [
+      { step: 1, loss: 5 },
+      { step: 1000, loss: 1 },
+    ];
+    const page = curvesChart({ ...EMPTY, curves: [{ stage: 'baseline', metrics }] })!.text;
+    expect(axisNumbers(page).slice(-4)).toEqual(['0', '300', '600', '1,000']);
+  });
+
   it('tells losses from other numbers and drops a part that is the loss itself or switched off', () => {
     const lines = [1, 2].map((step) => ({
       stage: 'a',
