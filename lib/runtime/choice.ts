@@ -30,7 +30,7 @@ const ALLOWED = {
 
 /**
  * Options, then environment variables, then `'auto'`.
- * @throws VlltrError ERR_ARGUMENT for a value that does not exist, ERR_BACKEND for values that exclude each other
+ * @throws VlltrError ERR_ARGUMENT for an option or a value that does not exist, ERR_BACKEND for values that exclude each other
  */
 export function resolveChoice(options: ReadyOptions = {}, env: NodeJS.ProcessEnv = process.env): Choice {
   const pick = <K extends keyof Choice>(key: K): Choice[K] => {
@@ -45,6 +45,13 @@ export function resolveChoice(options: ReadyOptions = {}, env: NodeJS.ProcessEnv
     }
     return value as Choice[K];
   };
+  const unknown = Object.keys(options).find((key) => !Object.hasOwn(ALLOWED, key));
+  if (unknown !== undefined) {
+    throw new VlltrError(
+      'ERR_ARGUMENT',
+      `ready has no option ${unknown}; expected ${Object.keys(ALLOWED).join(', ')}.`,
+    );
+  }
   const choice = { backend: pick('backend'), kernels: pick('kernels'), device: pick('device') };
   if (choice.kernels === 'tensorflow' && (choice.backend === 'wasm' || choice.backend === 'cpu')) {
     throw new VlltrError('ERR_BACKEND', `Kernels tensorflow need backend tensorflow; ${choice.backend} was chosen.`);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { canCapture } from './capture/index.js';
-import type { Choice, Device } from './choice.js';
+import { type Choice, type Device, resolveChoice } from './choice.js';
 import { type Gpu, gpu, memory, type Processor, processor } from './hardware.js';
 import { oneLine, type Variant } from './layout.js';
 import { cacheFolder, packageFolder, userTensorFlow } from './paths.js';
@@ -83,6 +83,7 @@ export async function diagnose(options: ReadyOptions = {}): Promise<Diagnosis> {
     runtime,
     capture: canCapture(),
     error,
+    choice: runtime && resolveChoice(options),
     pip: installed.length > 0 || findPip() !== undefined,
     installed,
     userTensorFlow: Boolean(userTensorFlow()),
@@ -123,7 +124,8 @@ export function findLacks(found: Findings): Lack[] {
   if (major < 20 || (major === 20 && minor < 19)) {
     lack(`Node ${found.node} is older than 20.19`, 'Install Node 20.19 or later.');
   }
-  if (found.error) lack('The forced choice cannot be had', `${found.error} Or leave the choice to auto.`);
+  if (found.error)
+    lack('The forced choice cannot be had', `${found.error.replace(/\.?$/, '.')} Or unset the variable.`);
   const tensorflow = found.runtime?.backend === 'tensorflow';
   if (!tensorflow && found.installed.length === 0) {
     if (found.userTensorFlow) {
@@ -147,7 +149,9 @@ export function findLacks(found: Findings): Lack[] {
   } else if (found.runtime && !tensorflow) {
     lack(
       'TensorFlow is set up but not in use',
-      'The reasons above say why; unset VLLTR_BACKEND, or run `vl-ltr setup` again.',
+      found.choice?.backend && found.choice.backend !== 'auto'
+        ? `Backend ${found.choice.backend} was asked for: unset VLLTR_BACKEND.`
+        : 'The reasons above say why; run `vl-ltr setup` again.',
     );
   }
   if (found.runtime?.kernels === 'tfjs') {

@@ -130,7 +130,8 @@ async function startTensorFlow(
     return { device, tensorflow: installed.version, folder: installed.layout.folder };
   }
   const setupCommand = choice.device === 'cuda' ? 'vl-ltr setup --cuda' : 'vl-ltr setup';
-  if (causes.length === 0) causes.push(`TensorFlow is not set up: run \`${setupCommand}\`.`);
+  const build = choice.device === 'cuda' ? "TensorFlow's CUDA build" : 'TensorFlow';
+  if (causes.length === 0) causes.push(`${build} is not set up: run \`${setupCommand}\`.`);
   if (forced) throw new VlltrError('ERR_BACKEND', `Backend tensorflow cannot be had: ${causes.join(' ')}`);
   reasons.push(...causes);
   return undefined;

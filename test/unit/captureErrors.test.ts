@@ -65,6 +65,7 @@ onTensorFlow('capture', () => {
     refused({ signatures: 0 }, /signatures is 0; expected an integer ≥ 1/);
     refused({ signatures: 1.5 }, /signatures is 1.5/);
     refused({ precision: 'fp8' }, /precision is 'fp8'; expected 'fp32' or 'bf16'/);
+    refused({ precison: 'bf16' }, /capture has no option precison; expected precision, xla, /);
     refused({}, /step is object; expected a function/, {});
   });
 

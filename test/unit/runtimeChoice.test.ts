@@ -18,6 +18,7 @@ describe('resolveChoice', () => {
 
   it('names the variable or option whose value does not exist', () => {
     expect(() => resolveChoice({}, { VLLTR_BACKEND: 'webgl' })).toThrow(/VLLTR_BACKEND is "webgl".*tensorflow/);
+    expect(() => resolveChoice({ bakend: 'wasm' } as never, {})).toThrow(/no option bakend; expected backend, kernels/);
     expect(() => resolveChoice({ device: 'gpu' as never }, {})).toThrow(/ready\(\{device\}\) is "gpu"/);
   });
 
@@ -61,6 +62,10 @@ describe('doctor', () => {
       expect.stringContaining('VLLTR_TENSORFLOW_DIR'),
     ]);
     expect(remedies({ runtime: wasm })).toEqual([expect.stringContaining('reasons')]);
+    expect(remedies({ runtime: wasm, choice: { backend: 'wasm' } })).toEqual([
+      'Backend wasm was asked for: unset VLLTR_BACKEND.',
+    ]);
+    expect(remedies({ runtime: undefined, error: 'threads is 0' })).toEqual(['threads is 0. Or unset the variable.']);
     expect(remedies({ runtime: { ...good.runtime!, kernels: 'tfjs' } })).toEqual([expect.stringContaining('cmake')]);
     expect(remedies({ capture: false })).toEqual([expect.stringContaining('one function')]);
     expect(remedies({ features: ['avx'] })).toEqual([expect.stringContaining('AVX2')]);

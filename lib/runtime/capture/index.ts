@@ -51,6 +51,13 @@ export interface CapturedStep<S extends TensorTree, I extends TensorTree, O exte
 
 // More than the lengths that batches of texts are cut to (20 for 77 tokens): fewer, and functions would come and go.
 const SIGNATURES = 32;
+const OPTIONS: readonly string[] = [
+  'precision',
+  'xla',
+  'name',
+  'signatures',
+  'onFailure',
+] satisfies (keyof CaptureOptions)[];
 
 /**
  * Makes a step one TensorFlow function. At the first call of every signature of shapes the step runs op by op twice, on
@@ -115,6 +122,10 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
     this.#limit = options.signatures ?? SIGNATURES;
     if (typeof step !== 'function')
       throw new VlltrError('ERR_ARGUMENT', `capture: step is ${typeof step}; expected a function`);
+    // A misspelt option would train at another precision than asked for, without a word.
+    const unknown = Object.keys(options).find((key) => !OPTIONS.includes(key));
+    if (unknown !== undefined)
+      throw new VlltrError('ERR_ARGUMENT', `capture has no option ${unknown}; expected ${OPTIONS.join(', ')}`);
     if (!Number.isInteger(this.#limit) || this.#limit < 1)
       throw new VlltrError('ERR_ARGUMENT', `capture: signatures is ${this.#limit}; expected an integer ≥ 1`);
   }
