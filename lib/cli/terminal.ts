@@ -44,6 +44,7 @@ export class Bar {
   private drawn = 0;
   private from: number | undefined;
   private last: [number, string] = [0, ''];
+  private shown: number | undefined;
 
   constructor(
     private readonly label: string,
@@ -79,6 +80,8 @@ export class Bar {
     const share = this.total ? Math.min(1, done / this.total) : 1;
     const figures = `${done}/${this.total}  ${pace}  ${left}  ${note}`;
     if (!out.isTTY) {
+      if (this.shown === done) return; // the last line stands already
+      this.shown = done;
       out.write(`${this.label}  ${figures}\n`);
       return;
     }
