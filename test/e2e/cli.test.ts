@@ -134,6 +134,15 @@ describe("a user's own pictures, from a model made on the spot", () => {
   });
 });
 
+it('training refuses what check calls not ready: one class alone', async () => {
+  mkdirSync(at('alone-class', 'train', 'coal'), { recursive: true });
+  writeFileSync(at('alone-class', 'train', 'coal', '0.png'), readFileSync(at('plain', 'train', 'coal', '0.png')));
+  expect((await cli(['check', at('alone-class')])).code).toBe(1);
+  const done = await cli(['pretrain', at('alone-class'), ...from(), '--run', at('o1'), '--steps', '1']);
+  expect(done.code).toBe(1);
+  expect(done.stderr).toContain('has one class, coal; expected two or more');
+});
+
 describe('--hold-out, for a folder without val', () => {
   const share = ['--hold-out', '0.25'];
 
@@ -204,8 +213,13 @@ describe('a run folder', () => {
   it('--dry-run prints the whole configuration and writes nothing', async () => {
     const done = await cli(args('--steps', '7', '--dry-run'));
     expect(done.code, done.stderr).toBe(0);
-    const { command, data, options } = JSON.parse(done.stdout);
+    const { command, data, options, ...models } = JSON.parse(done.stdout);
     expect([command, data, options.steps, options.distillWeight]).toEqual(['pretrain', at('split'), 7, 0]);
+    expect([models.from, models.teacher]).toEqual([at('clip.safetensors'), at('clip.safetensors')]);
+    const shipped = JSON.parse((await cli(['pretrain', at('split'), '--dry-run'])).stdout);
+    expect([shipped.from, shipped.teacher]).toEqual(
+      Array(2).fill(expect.stringMatching(/icon-lt-teacher.safetensors$/)),
+    );
     expect(options.weightDecay).toBeGreaterThan(0);
     expect(existsSync(at('long'))).toBe(false);
   });

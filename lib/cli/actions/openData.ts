@@ -1,6 +1,7 @@
 import { openFolder } from '../../data/folder.js';
 import { openIconLt } from '../../data/iconLt/index.js';
 import type { LongTailData } from '../../data/types.js';
+import { check } from '../../errors.js';
 import { evalResize } from '../../training/cleanView.js';
 import { iconLtClasses } from '../dataName.js';
 import { lazyBar, say } from '../terminal.js';
@@ -16,6 +17,7 @@ export async function openData(name: string, imageSize: number, holdOut = 0): Pr
   // Photographs are kept larger than the model takes them, so that views are cut out of them.
   const opened = { imageSize: evalResize(imageSize), holdOut };
   const data = classes === undefined ? await openFolder(name, opened) : await drawnIcons(classes);
+  check(data.classes.length >= 2, 'ERR_DATA', () => `${name} has one class, ${data.classes[0]}; expected two or more`);
   if (holdOut > 0 && !data.val?.id(0).match(/^train[\\/]/)) {
     say(`${data.name}: nothing is held out, ${data.val ? 'it has a split val' : 'its classes have too few pictures'}`);
   }

@@ -3,6 +3,7 @@ import { saveClip } from '../../clip/checkpoint.js';
 import type { LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
+import { shippedTeacher } from '../../presets/teacher.js';
 import { ready } from '../../runtime/ready.js';
 import { type TensorMap, tf } from '../../runtime/tf.js';
 import { classCounts } from '../../stages/accuracy.js';
@@ -58,10 +59,11 @@ function pretrainOptions(data: string, flags: PretrainCommand): PretrainOptions 
 /** Runs `vl-ltr pretrain`. */
 export async function run(dataArgument: string, flags: PretrainCommand): Promise<void> {
   const options = pretrainOptions(dataArgument, flags);
+  const from = flags.from ?? shippedTeacher();
   const configuration = {
     data: dataName(dataArgument),
-    from: flags.from,
-    teacher: flags.teacher ?? flags.from,
+    from,
+    teacher: flags.teacher ?? from,
     holdOut: flags.holdOut ?? 0,
     options,
   };
@@ -70,17 +72,17 @@ export async function run(dataArgument: string, flags: PretrainCommand): Promise
   const { backend, kernels } = await ready();
   const start = await openClip(flags.from);
   const teacher = flags.teacher === undefined ? start : await openClip(flags.teacher);
-  const [from, taught] = [start.config, teacher.config];
+  const [own, taught] = [start.config, teacher.config];
   check(
-    taught.visual.imageSize === from.visual.imageSize && taught.text.contextLength >= from.text.contextLength,
+    taught.visual.imageSize === own.visual.imageSize && taught.text.contextLength >= own.text.contextLength,
     'ERR_CHECKPOINT',
     () =>
       `the teacher ${teacher.path} sees ${taught.visual.imageSize} pixels and ${taught.text.contextLength} tokens, ` +
-      `${start.path} ${from.visual.imageSize} and ${from.text.contextLength}; expected as many`,
+      `${start.path} ${own.visual.imageSize} and ${own.text.contextLength}; expected as many`,
   );
   const holdOut = holdOutFor(start, flags.holdOut);
-  const data = await openData(dataArgument, from.visual.imageSize, holdOut);
-  const bank = new TextBank(data.sentences, from.text.contextLength);
+  const data = await openData(dataArgument, own.visual.imageSize, holdOut);
+  const bank = new TextBank(data.sentences, own.text.contextLength);
   say(describe(data, bank));
   await beginRun(flags, 'pretrain', {
     ...configuration,
@@ -99,7 +101,7 @@ export async function run(dataArgument: string, flags: PretrainCommand): Promise
     progress.end();
   }
   // Written before anything else is measured: nothing that comes after can lose it.
-  await saveClip(join(flags.run, 'model.safetensors'), from, params, {
+  await saveClip(join(flags.run, 'model.safetensors'), own, params, {
     metadata: {
       stage: 'pretrain',
       data: data.name,
@@ -124,7 +126,7 @@ export async function run(dataArgument: string, flags: PretrainCommand): Promise
     const images = data[split];
     if (!images) continue;
     const before = await evaluateByText(start, bank, images, grouping);
-    const after = await evaluateByText({ config: from, params }, bank, images, grouping);
+    const after = await evaluateByText({ config: own, params }, bank, images, grouping);
     summary.evaluations[split] = { start: summarised(before), stage1: summarised(after) };
     shown.push(`${data.name}, ${split}`, accuracyTables(named(before, after)), textToImage(before, after), '');
   }
