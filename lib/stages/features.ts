@@ -3,7 +3,7 @@ import { encodeImage, encodeText } from '../clip/model.js';
 import type { ImageSource } from '../data/types.js';
 import { type CapturedStep, canCapture, capture } from '../runtime/capture/index.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
-import { evalView } from '../training/augment.js';
+import { evalView } from '../training/cleanView.js';
 import type { TextBank } from './textBank.js';
 
 const BATCH = 256;
@@ -61,8 +61,12 @@ export async function imageFeatures(
   for (const [from, to] of ranges(indices.length)) {
     const chosen = Array.prototype.slice.call(indices, from, to) as number[];
     const rows = filled(chosen.length);
-    const view = new Float32Array(rows * size * size * 3);
-    view.set(evalView(await images.read(chosen), images.size, size));
+    let view = evalView(await images.read(chosen), images.size, size);
+    if (rows > chosen.length) {
+      const seen = view;
+      view = new Float32Array(rows * size * size * 3);
+      view.set(seen);
+    }
     const x = tf.tensor4d(view, [rows, size, size, 3]);
     const features = run(x);
     out.set(((await features.data()) as Float32Array).subarray(0, chosen.length * dim), from * dim);

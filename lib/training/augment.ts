@@ -4,8 +4,6 @@ import { type IconAugment, iconView } from './iconView.js';
 import { type ImagenetAugment, imagenetView } from './imagenetView.js';
 import { random } from './random.js';
 
-export { evalView } from './cleanView.js';
-
 /** One clean view (`evalView`). */
 export interface NoAugment {
   preset: 'none';

@@ -15,7 +15,7 @@ const { pretrain } = await import('../../lib/stages/pretrain.js');
 const { TextBank } = await import('../../lib/stages/textBank.js');
 const { readMetrics } = await import('../../lib/training/metrics.js');
 const { onTensorFlow } = await import('../support/tensorflow.js');
-const { colourData, tinyClip } = await import('../support/tinyClip.js');
+const { colourData, TINY_CLASSIFIER, TINY_TRAINING, tinyClip } = await import('../support/tinyClip.js');
 
 type TensorMap = import('../../lib/runtime/tf.js').TensorMap;
 type StageRun = import('../../lib/stages/options.js').StageRun;
@@ -24,22 +24,14 @@ const folder = mkdtempSync(join(tmpdir(), 'vlltr-200-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const STEPS = 200;
-const COMMON = {
+const RHYTHM = {
   steps: STEPS,
   batch: 8,
-  learningRate: 1e-2,
   warmupSteps: 10,
-  minLearningRate: 0,
-  weightDecay: 0.05,
-  clipNorm: 1,
-  sampler: 'sqrt',
-  augment: { preset: 'icon' },
-  batchNorm: 'train',
-  smoothing: 0.1,
   checkpointEvery: 0,
   evaluateEvery: 100,
 } as const;
-const CLASSIFIER = { ...COMMON, balanced: true, encoderRate: 0.5, mixup: true } as const;
+const CLASSIFIER = { ...TINY_CLASSIFIER, ...RHYTHM } as const;
 
 const data = colourData();
 const bank = new TextBank(data.sentences, 16);
@@ -64,7 +56,7 @@ onTensorFlow(`${STEPS} captured updates give the parameters and metrics of as ma
     const anchors = await buildAnchors(data, bank, model, choice, 0);
     const [plain, captured] = await bothWays(name, (capture, run) => {
       if (name === 'pretrain')
-        return pretrain(data, bank, model, teacher, { ...COMMON, distillWeight: 0.5, capture }, run);
+        return pretrain(data, bank, model, teacher, { ...TINY_TRAINING, ...RHYTHM, distillWeight: 0.5, capture }, run);
       if (name === 'baseline') return trainBaseline(data, model, { ...CLASSIFIER, head: 'mlp', capture }, run);
       return finetune(data, model, anchors, { ...CLASSIFIER, attentionRate: 0.5, detachNorm: false, capture }, run);
     });

@@ -47,6 +47,21 @@ function colours(counts: readonly number[], size: number, stream: string): Image
   };
 }
 
+/** Options of a training of `tinyClip` that takes moments; a test adds its steps, its batch and its rhythm. */
+export const TINY_TRAINING = {
+  learningRate: 1e-2,
+  minLearningRate: 0,
+  weightDecay: 0.05,
+  clipNorm: 1,
+  sampler: 'sqrt',
+  augment: { preset: 'icon' },
+  batchNorm: 'train',
+  smoothing: 0.1,
+} as const;
+
+/** What a classifier's training has besides. */
+export const TINY_CLASSIFIER = { ...TINY_TRAINING, balanced: true, encoderRate: 0.5, mixup: true } as const;
+
 /** Four classes told apart by colour: 12, 6, 3 and 2 training pictures, two of each for val and test. */
 export function colourData(size = 16): LongTailData {
   const classes = ['coal', 'rose', 'grass', 'lemon'];

@@ -10,29 +10,21 @@ import type { StageRun } from '../../lib/stages/options.js';
 import { pretrain } from '../../lib/stages/pretrain.js';
 import { TextBank } from '../../lib/stages/textBank.js';
 import { onTensorFlow } from '../support/tensorflow.js';
-import { colourData, tinyClip } from '../support/tinyClip.js';
+import { colourData, TINY_CLASSIFIER, TINY_TRAINING, tinyClip } from '../support/tinyClip.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vlltr-captured-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const STEPS = 7;
-const COMMON = {
+const RHYTHM = {
   steps: STEPS,
   batch: 6,
-  learningRate: 1e-2,
   warmupSteps: 1,
-  minLearningRate: 0,
-  weightDecay: 0.05,
-  clipNorm: 1,
-  sampler: 'sqrt',
-  augment: { preset: 'icon' },
-  batchNorm: 'train',
-  smoothing: 0.1,
   checkpointEvery: 1,
   evaluateEvery: 0,
   capture: 'on',
 } as const;
-const CLASSIFIER = { ...COMMON, balanced: true, encoderRate: 0.5, mixup: true } as const;
+const CLASSIFIER = { ...TINY_CLASSIFIER, ...RHYTHM } as const;
 
 const plain = colourData();
 // Sentences of several lengths: batches of several shapes, each a function of its own.
@@ -54,7 +46,8 @@ onTensorFlow(
       const anchors = await buildAnchors(data, bank, model, choice, 0);
       const stage = (run: Omit<StageRun, 'seed'>): Promise<TensorMap> => {
         const keyed = { ...run, seed: 5 };
-        if (name === 'pretrain') return pretrain(data, bank, model, teacher, { ...COMMON, distillWeight: 0.5 }, keyed);
+        if (name === 'pretrain')
+          return pretrain(data, bank, model, teacher, { ...TINY_TRAINING, ...RHYTHM, distillWeight: 0.5 }, keyed);
         if (name === 'baseline') return trainBaseline(data, model, { ...CLASSIFIER, head: 'linear' }, keyed);
         return finetune(data, model, anchors, { ...CLASSIFIER, attentionRate: 0.5, detachNorm: false }, keyed);
       };

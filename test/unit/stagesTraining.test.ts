@@ -13,28 +13,20 @@ import { baselinePredictions } from '../../lib/stages/recognise.js';
 import { TextBank } from '../../lib/stages/textBank.js';
 import { readMetrics } from '../../lib/training/metrics.js';
 import { onEveryBackend } from '../support/backends.js';
-import { colourData, tinyClip } from '../support/tinyClip.js';
+import { colourData, TINY_CLASSIFIER, TINY_TRAINING, tinyClip } from '../support/tinyClip.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vlltr-training-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const COMMON = {
+const RHYTHM = {
   steps: 5,
   batch: 8,
-  learningRate: 1e-2,
   warmupSteps: 1,
-  minLearningRate: 0,
-  weightDecay: 0.05,
-  clipNorm: 1,
-  sampler: 'sqrt',
-  augment: { preset: 'icon' },
-  batchNorm: 'train',
-  smoothing: 0.1,
   checkpointEvery: 2,
   evaluateEvery: 0,
 } as const;
-const PRETRAIN: PretrainOptions = { ...COMMON, distillWeight: 0.5 };
-const CLASSIFIER: ClassifierOptions = { ...COMMON, balanced: true, encoderRate: 0.5, mixup: true };
+const PRETRAIN: PretrainOptions = { ...TINY_TRAINING, ...RHYTHM, distillWeight: 0.5 };
+const CLASSIFIER: ClassifierOptions = { ...TINY_CLASSIFIER, ...RHYTHM };
 
 const data = colourData();
 const values = (params: TensorMap): Record<string, number[]> =>
