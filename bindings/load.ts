@@ -11,8 +11,8 @@ const NAME = 'vl_ltr.node';
 let loaded: Addon | undefined;
 
 /**
- * The addon, loaded once a thread of JavaScript: the one shipped for this platform (prebuilds/), else the one built
- * in this checkout (build/native).
+ * The addon, loaded once a thread of JavaScript: the one built in this checkout (build/native), else the one shipped
+ * for this platform (prebuilds/).
  * @throws VlltrError ERR_NATIVE with every cause and what helps; ERR_BACKEND if VLLTR_ISA or VLLTR_THREADS cannot be had
  */
 export function loadAddon(): Addon {
@@ -52,17 +52,20 @@ export function loadFrom(paths: readonly string[]): Addon {
     }
     return addon;
   }
-  const remedy = `Build it with \`npm run build:native\` (needs CMake and a C++20 compiler), or do without: \`VLLTR_KERNELS=tfjs\`.`;
+  // A checkout has the means to build it, an installed package has not.
+  const remedy = existsSync(join(packageRoot(), 'node_modules', 'cmake-js'))
+    ? 'Build it with `npm run build:native` (needs CMake and a C++20 compiler)'
+    : 'The package carries it for linux-x64 with glibc 2.28 or later';
   throw new VlltrError(
     'ERR_NATIVE',
-    `The native addon for ${process.platform}-${process.arch} cannot be loaded. ${remedy} Tried:\n  ${causes.join('\n  ')}`,
+    `The native addon for ${process.platform}-${process.arch} cannot be loaded. ${remedy}, or do without: VLLTR_KERNELS=tfjs. Tried:\n  ${causes.join('\n  ')}`,
   );
 }
 
 /** Where the addon may be, best first. */
 export function addonCandidates(): string[] {
   const root = packageRoot();
-  return [...prebuilds(root), join(root, 'build', 'native', 'Release', NAME), join(root, 'build', 'native', NAME)];
+  return [join(root, 'build', 'native', 'Release', NAME), join(root, 'build', 'native', NAME), ...prebuilds(root)];
 }
 
 interface Tags {

@@ -113,7 +113,14 @@ function typescript() {
 function addon() {
   if (!existsSync(join(root, 'CMakeLists.txt'))) return;
   const sources = ['native', 'bindings/node', 'bindings/tensorflow'];
-  const builds = ['CMakeLists.txt', 'bindings/CMakeLists.txt', 'bindings/exports.map', 'package-lock.json'];
+  const builds = [
+    'CMakeLists.txt',
+    'bindings/CMakeLists.txt',
+    'bindings/exports.map',
+    'bindings/glibc.cc',
+    'bindings/glibc.link',
+    'package-lock.json',
+  ];
   const inputs = hash(...sources, ...builds);
   if (upToDate('addon', inputs, ['build/native/Release/vl_ltr.node'])) return;
   const start = performance.now();

@@ -180,14 +180,10 @@ async function linkUserFolder(inside: string): Promise<LayoutStamp> {
   const include = [join(libraries, 'include'), join(given, 'include')].find((root) =>
     existsSync(join(root, 'tensorflow/c/eager/c_api.h')),
   );
-  check(
-    include,
-    'ERR_SETUP',
-    () => `VLLTR_TENSORFLOW_DIR (${given}) lacks TensorFlow's C headers (include/tensorflow/c/eager/c_api.h).`,
-  );
   const target = join(inside, 'tensorflow');
   await mkdir(target);
-  await symlink(await realpath(include), join(target, 'include'));
+  // Needed only where the binding is built: an installed package brings it prebuilt.
+  if (include) await symlink(await realpath(include), join(target, 'include'));
   const files: Record<string, number> = {};
   for (const name of await readdir(libraries)) {
     if (!/^libtensorflow(_cc|_framework)?\.so\.2$/.test(name)) continue;

@@ -24,6 +24,11 @@ export function packageFolder(): string {
   return folder;
 }
 
+/** Where an installed package has what is built for this platform; in a checkout `npm run prebuilds` makes it. */
+export function prebuildsFolder(): string {
+  return join(packageFolder(), 'prebuilds', `${process.platform}-${process.arch}`);
+}
+
 /** The folder of an installed npm package (whose `package.json` may be resolved), or undefined. */
 export function installedPackage(name: string): string | undefined {
   try {

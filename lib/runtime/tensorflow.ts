@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { VlltrError } from '../errors.js';
-import { findBinding, quietName } from './binding.js';
+import { findBinding } from './binding.js';
+import { quietName } from './bindingBuild.js';
 import type { Device } from './choice.js';
 import { tensorFlowLogLevel } from './hardware.js';
 import { findLayout, type Layout, type Variant } from './layout.js';
-import { userTensorFlow } from './paths.js';
+import { prebuildsFolder, userTensorFlow } from './paths.js';
 import { tf } from './tf.js';
 
 const require = createRequire(import.meta.url);
@@ -105,15 +106,23 @@ export function registerTensorFlow(installed: InstalledTensorFlow, cpuOnly: bool
   const quiet = quietName(installed.binding);
   if (existsSync(quiet)) require(quiet); // loads libtensorflow without its greeting
   const binding = require(installed.binding) as TensorFlowBinding;
-  // The modules below are required one by one: tfjs-node's index would look for its own download.
-  const { NodeJSKernelBackend } = require('@tensorflow/tfjs-node/dist/nodejs_kernel_backend') as {
+  const { NodeJSKernelBackend } = requireTfjsNode('nodejs_kernel_backend') as {
     NodeJSKernelBackend: new (binding: TensorFlowBinding, name: string) => TensorFlowBackend;
   };
   // The name decides whether NCHW kernels are used, which only the GPU has.
   const name = binding.isUsingGpuDevice() ? '@tensorflow/tfjs-node-gpu' : 'vl-ltr';
   tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, name), 3);
-  require('@tensorflow/tfjs-node/dist/register_all_kernels');
+  requireTfjsNode('register_all_kernels');
   loaded = installed;
+}
+
+/**
+ * A module of tfjs-node: the package carries those that are needed (`npm run prebuilds`), a checkout has them all. One
+ * by one, since tfjs-node's index would look for its own download.
+ */
+function requireTfjsNode(name: string): unknown {
+  const carried = join(prebuildsFolder(), '../tfjs-node/dist', `${name}.js`);
+  return require(existsSync(carried) ? carried : `@tensorflow/tfjs-node/dist/${name}`);
 }
 
 /** Path of the binding that runs. Undefined before `registerTensorFlow`. */

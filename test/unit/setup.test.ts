@@ -194,8 +194,9 @@ describe('a layout', () => {
     vi.stubEnv('VLLTR_TENSORFLOW_DIR', folder);
     await expect(layOut('user', quiet)).rejects.toThrow(/holds no libtensorflow_framework/);
     writeFileSync(join(folder, 'libtensorflow_framework.so.2'), '');
-    await expect(layOut('user', quiet)).rejects.toThrow(/C headers/);
     expect(cache()).toEqual([]);
+    await expect(setup({ log: quiet })).rejects.toThrow(/lacks TensorFlow's C headers .* built with/);
+    expect(findBinding({ variant: 'user', folder: layoutFolder('user') })).toBeUndefined();
   });
 });
 
