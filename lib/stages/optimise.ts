@@ -114,10 +114,59 @@ export function disposeOptimiser(optimiser: Optimiser): void {
   tf.dispose([optimiser.decayMask, optimiser.lrMultiplier ?? []]);
 }
 
+/** A loss with its gradient for the packed parameters, and what it gave besides. */
+export interface LossGradient {
+  loss: tf.Scalar;
+  /** [layout.size] */
+  grad: tf.Tensor1D;
+  /** Gradient for each of `at`. */
+  others: tf.Tensor[];
+  outputs: Record<string, tf.Tensor>;
+  batchStats: TensorMap;
+}
+
 /**
- * One update as a pure function: loss and gradient of the packed parameters, then AdamW.
+ * A loss and its gradient for the packed parameters, and for the tensors `at` if the loss uses such.
  * `loss` sees all parameters by name (trained ones, buffers and `frozen`).
  */
+export function lossGradient(
+  { layout }: Optimiser,
+  state: Pick<StepState, 'params' | 'buffers'>,
+  frozen: TensorMap,
+  loss: (params: TensorMap, at: tf.Tensor[]) => LossParts,
+  at: readonly tf.Tensor[] = [],
+): LossGradient {
+  const outputs: Record<string, tf.Tensor> = {};
+  let batchStats: TensorMap = {};
+  const keep = (t: tf.Tensor): tf.Tensor => tf.keep(t.clone());
+  const { value, grads } = tf.valueAndGrads((...given: tf.Tensor[]) => {
+    const [packed, ...others] = given as [tf.Tensor1D, ...tf.Tensor[]];
+    const parts = loss({ ...frozen, ...state.buffers, ...unpack(layout, packed) }, others);
+    // Whatever outlives the gradient's own scope is kept by hand; the caller of the step owns it.
+    for (const [name, t] of Object.entries(parts.outputs ?? {})) outputs[name] = keep(t);
+    batchStats = Object.fromEntries(Object.entries(parts.batchStats ?? {}).map(([name, t]) => [name, keep(t)]));
+    return parts.loss;
+  })([state.params, ...at]);
+  const [grad, ...others] = grads as [tf.Tensor1D, ...tf.Tensor[]];
+  return { loss: value, grad, others, outputs, batchStats };
+}
+
+/** One step of AdamW from a gradient [layout.size]; the buffers stay as they are. */
+export function applyGradient(
+  optimiser: Optimiser,
+  state: StepState,
+  grad: tf.Tensor1D,
+  inputs: StepInputs,
+): { state: StepState; gradNorm: tf.Scalar } {
+  const { params, m, v, gradNorm } = adamwStep({ params: state.params, m: state.m, v: state.v }, grad, {
+    ...optimiser,
+    learningRate: inputs.learningRate,
+    step: inputs.update,
+  });
+  return { state: { params, m, v, buffers: state.buffers }, gradNorm };
+}
+
+/** One update as a pure function: loss and gradient of the packed parameters, then AdamW. */
 export function optimise(
   optimiser: Optimiser,
   state: StepState,
@@ -125,24 +174,10 @@ export function optimise(
   frozen: TensorMap,
   loss: (params: TensorMap) => LossParts,
 ): { state: StepState; outputs: Record<string, tf.Tensor> } {
-  const { layout } = optimiser;
-  const kept: Record<string, tf.Tensor> = {};
-  let stats: TensorMap = {};
-  const keep = (t: tf.Tensor): tf.Tensor => tf.keep(t.clone());
-  const { value, grad } = tf.valueAndGrad((packed: tf.Tensor) => {
-    const parts = loss({ ...frozen, ...state.buffers, ...unpack(layout, packed as tf.Tensor1D) });
-    // Whatever outlives the gradient's own scope is kept by hand; the caller of the step owns it.
-    for (const [name, t] of Object.entries(parts.outputs ?? {})) kept[name] = keep(t);
-    stats = Object.fromEntries(Object.entries(parts.batchStats ?? {}).map(([name, t]) => [name, keep(t)]));
-    return parts.loss;
-  })(state.params);
-  const { params, m, v, gradNorm } = adamwStep({ params: state.params, m: state.m, v: state.v }, grad as tf.Tensor1D, {
-    ...optimiser,
-    learningRate: inputs.learningRate,
-    step: inputs.update,
-  });
+  const found = lossGradient(optimiser, state, frozen, loss);
+  const { state: next, gradNorm } = applyGradient(optimiser, state, found.grad, inputs);
   return {
-    state: { params, m, v, buffers: { ...state.buffers, ...stats } },
-    outputs: { loss: value, gradNorm, ...kept },
+    state: { ...next, buffers: { ...state.buffers, ...found.batchStats } },
+    outputs: { loss: found.loss, gradNorm, ...found.outputs },
   };
 }
