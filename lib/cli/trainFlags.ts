@@ -12,6 +12,7 @@ import { integer, natural, nonNegative, positive, share } from './options.js';
 export interface TrainFlags extends CaptureFlags {
   steps?: number;
   batch?: number;
+  microBatch?: number;
   lr?: number;
   warmup?: number;
   minLr?: number;
@@ -63,6 +64,11 @@ export function trainFlags(command: Command): Command {
   command
     .option('--steps <n>', 'updates', natural)
     .option('--batch <n>', 'pictures an update', natural)
+    .option(
+      '--micro-batch <n>',
+      'pictures in memory at a time: a batch of any size, with the gradient of the whole',
+      natural,
+    )
     .option('--lr <rate>', 'peak learning rate of AdamW', positive)
     .option('--warmup <n>', 'updates of linear warm-up (at most a tenth by default)', integer)
     .option('--min-lr <rate>', 'learning rate at the end of the cosine', nonNegative)
@@ -102,6 +108,7 @@ export function withFlags<T extends TrainOptions & { smoothing: number }>(recipe
     ...withCaptureFlags(recipe, flags),
     steps,
     batch: flags.batch ?? recipe.batch,
+    microBatch: flags.microBatch ?? recipe.microBatch,
     learningRate: flags.lr ?? recipe.learningRate,
     warmupSteps: flags.warmup ?? Math.min(recipe.warmupSteps, Math.floor(steps / 10)),
     minLearningRate: flags.minLr ?? recipe.minLearningRate,

@@ -71,22 +71,31 @@ export async function trainClassifier(data: LongTailData, spec: ClassifierSpec, 
       pictures: data.train.length,
       configuration: { config, classes },
       training,
-      loss: (inputs) => (params) => {
-        const image = encodeImage(config, params, inputs.image as tf.Tensor4D, {
-          training: options.batchNorm === 'train',
-        });
-        const losses = Object.entries(spec.logits(params, image.features)).map(([branch, z]) => {
-          const biased = prior ? (tf.add(z, prior) as tf.Tensor2D) : z;
-          const loss = inputs.targets
-            ? softCrossEntropy(biased, inputs.targets as tf.Tensor2D)
-            : crossEntropy(biased, inputs.labels as tf.Tensor1D, { smoothing: options.smoothing });
-          return [branch, loss] as const;
-        });
-        return {
-          loss: losses.map(([, l]) => l).reduce((a, b) => tf.add(a, b)) as tf.Scalar,
-          outputs: Object.fromEntries(losses),
-          batchStats: image.batchStats,
-        };
+      loss: {
+        rows: ['image'],
+        frozen: freeze,
+        embed: (rows) => ({
+          encode: (params) => {
+            const images = rows.image as tf.Tensor4D;
+            const { features, batchStats } = encodeImage(config, params, images, {
+              training: options.batchNorm === 'train',
+            });
+            return { features: { x: features }, batchStats };
+          },
+        }),
+        loss: (params, given) => {
+          const losses = Object.entries(spec.logits(params, given.x as tf.Tensor2D)).map(([branch, z]) => {
+            const biased = prior ? (tf.add(z, prior) as tf.Tensor2D) : z;
+            const loss = given.targets
+              ? softCrossEntropy(biased, given.targets as tf.Tensor2D)
+              : crossEntropy(biased, given.labels as tf.Tensor1D, { smoothing: options.smoothing });
+            return [branch, loss] as const;
+          });
+          return {
+            loss: losses.map(([, l]) => l).reduce((a, b) => tf.add(a, b)) as tf.Scalar,
+            outputs: Object.fromEntries(losses),
+          };
+        },
       },
       evaluate:
         val &&

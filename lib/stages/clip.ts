@@ -40,22 +40,26 @@ export async function trainClip(
     pictures: data.images.length,
     configuration: { config },
     training,
-    loss: (inputs) => (params) => {
-      const image = encodeImage(config, params, inputs.image as tf.Tensor4D, {
-        training: options.batchNorm === 'train',
-      });
-      const parts = classwiseContrastive({
-        image: l2Normalize(image.features),
-        text: l2Normalize(encodeText(config, params, inputs.ids as tf.Tensor2D)),
-        labels: inputs.labels as tf.Tensor1D,
-        logitScale: params.logit_scale as tf.Scalar,
-        smoothing: options.smoothing,
-      });
-      return {
-        loss: parts.loss,
-        outputs: { logitScale: params.logit_scale! },
-        batchStats: image.batchStats,
-      };
+    loss: {
+      rows: ['image', 'ids'],
+      embed: (rows) => ({
+        encode: (params) => {
+          const images = rows.image as tf.Tensor4D;
+          const image = encodeImage(config, params, images, { training: options.batchNorm === 'train' });
+          const text = l2Normalize(encodeText(config, params, rows.ids as tf.Tensor2D));
+          return { features: { image: l2Normalize(image.features), text }, batchStats: image.batchStats };
+        },
+      }),
+      loss: (params, given) => {
+        const { loss } = classwiseContrastive({
+          image: given.image as tf.Tensor2D,
+          text: given.text as tf.Tensor2D,
+          labels: given.labels as tf.Tensor1D,
+          logitScale: params.logit_scale as tf.Scalar,
+          smoothing: options.smoothing,
+        });
+        return { loss, outputs: { logitScale: params.logit_scale! } };
+      },
     },
     evaluate: probe,
     inputs: async (key) => {

@@ -97,7 +97,11 @@ export function createOptimiser(model: TensorMap, options: OptimiserOptions): Tr
 }
 
 /** The model a state stands for: trained parameters, buffers, and what was frozen. The caller disposes the first two. */
-export function modelOf(optimiser: Optimiser, state: StepState, frozen: TensorMap = {}): TensorMap {
+export function modelOf(
+  optimiser: Optimiser,
+  state: Pick<StepState, 'params' | 'buffers'>,
+  frozen: TensorMap = {},
+): TensorMap {
   const buffers = Object.fromEntries(Object.entries(state.buffers).map(([name, t]) => [name, t.clone()]));
   return { ...frozen, ...unpack(optimiser.layout, state.params), ...buffers };
 }

@@ -14,6 +14,11 @@ export interface TrainOptions {
   steps: number;
   /** Pictures an update. */
   batch: number;
+  /**
+   * Pictures that the encoder is given at a time, for batches beyond its memory: the update stays that of the whole batch
+   * (`microBatched`). Default: all of them.
+   */
+  microBatch?: number;
   /** Peak learning rate of AdamW. */
   learningRate: number;
   /** Updates of linear warm-up. */

@@ -1,5 +1,5 @@
 import type { LoadedClip } from '../clip/checkpoint.js';
-import { encodeImage, encodeText } from '../clip/model.js';
+import { type EncodedImages, encodeImage, encodeText } from '../clip/model.js';
 import type { LongTailData } from '../data/types.js';
 import { classwiseContrastive } from '../ops/classwiseContrastive.js';
 import { l2Normalize } from '../ops/normalize.js';
@@ -44,30 +44,33 @@ export async function pretrain(
     pictures: data.train.length,
     configuration: { config, classes: data.classes.length },
     training: createOptimiser(start.params, options),
-    loss: (inputs) => {
-      const images = inputs.image as tf.Tensor4D;
-      const teacherSide = distil && {
-        image: tf.tidy(() => l2Normalize(encodeImage(distil.config, distil.params, images).features)),
-        text: inputs.teacherText as tf.Tensor2D,
-        logitScale: distil.params.logit_scale as tf.Scalar,
-      };
-      return (params) => {
-        const image = encodeImage(config, params, images, { training: options.batchNorm === 'train' });
+    loss: {
+      rows: ['image', 'ids'],
+      embed: (rows) => ({
+        fixed:
+          distil && (() => ({ teacherImage: unitImages(distil, distil.params, rows.image as tf.Tensor4D).features })),
+        encode: (params) => {
+          const image = unitImages(start, params, rows.image as tf.Tensor4D, options.batchNorm === 'train');
+          const text = l2Normalize(encodeText(config, params, rows.ids as tf.Tensor2D));
+          return { features: { image: image.features, text }, batchStats: image.batchStats };
+        },
+      }),
+      loss: (params, given) => {
         const { loss, contrastive, distillation } = classwiseContrastive({
-          image: l2Normalize(image.features),
-          text: l2Normalize(encodeText(config, params, inputs.ids as tf.Tensor2D)),
-          labels: inputs.labels as tf.Tensor1D,
+          image: given.image as tf.Tensor2D,
+          text: given.text as tf.Tensor2D,
+          labels: given.labels as tf.Tensor1D,
           logitScale: params.logit_scale as tf.Scalar,
           smoothing: options.smoothing,
-          teacher: teacherSide,
-          distillWeight: teacherSide ? options.distillWeight : 0,
+          teacher: distil && {
+            image: given.teacherImage as tf.Tensor2D,
+            text: given.teacherText as tf.Tensor2D,
+            logitScale: distil.params.logit_scale as tf.Scalar,
+          },
+          distillWeight: distil ? options.distillWeight : 0,
         });
-        return {
-          loss,
-          outputs: { contrastive, distillation, logitScale: params.logit_scale! },
-          batchStats: image.batchStats,
-        };
-      };
+        return { loss, outputs: { contrastive, distillation, logitScale: params.logit_scale! } };
+      },
     },
     evaluate:
       val && (async (params) => ({ valAccuracy: topOne(await zeroShot({ config, params }, bank, val), val.labels) })),
@@ -83,6 +86,14 @@ export async function pretrain(
         ...(taught && { teacherText: gatherRows(taught.values, taught.dim, rows) }),
       };
     },
+  });
+}
+
+/** Unit image features [n, D] of a model. */
+function unitImages({ config }: Model, params: TensorMap, images: tf.Tensor4D, training = false): EncodedImages {
+  return tf.tidy(() => {
+    const { features, batchStats = {} } = encodeImage(config, params, images, { training });
+    return { features: l2Normalize(features), batchStats };
   });
 }
 

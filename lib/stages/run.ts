@@ -1,15 +1,15 @@
 import type { ImageSource, LongTailData } from '../data/types.js';
 import { check } from '../errors.js';
-import { canCapture, capture } from '../runtime/capture/index.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { type AugmentOptions, augment } from '../training/augment.js';
 import { train } from '../training/loop.js';
 import { balancedWeights, type Sampler, sqrtWeights, uniformWeights, weightedSampler } from '../training/sampler.js';
 import { cosine, epochCosine, type Schedule } from '../training/schedule.js';
+import { type CapturedUpdate, capturedStep } from './capturedStep.js';
+import { checkMicroBatch, microBatched } from './microBatch.js';
 import {
   disposeOptimiser,
   finish,
-  type LossParts,
   modelOf,
   optimise,
   type StepInputs,
@@ -17,6 +17,7 @@ import {
   type Training,
 } from './optimise.js';
 import type { SamplerKind, StageRun, TrainOptions } from './options.js';
+import { type StageLoss, wholeLoss } from './stageLoss.js';
 
 /** The training sampler of a stage: (step, batch) → picture indices, a pure function of the seed and the step. */
 export function trainSampler(data: LongTailData, options: TrainOptions, seed: number, stream: string): Sampler {
@@ -90,11 +91,7 @@ export async function runStage(spec: {
   configuration: Record<string, unknown>;
   /** What is trained and what is not, as `createOptimiser` splits a model; taken over and disposed. */
   training: Training;
-  /**
-   * The loss of one update. What it computes from the inputs before it is given the parameters lies outside the
-   * gradient: a frozen teacher's work, say.
-   */
-  loss: (inputs: StepInputs) => (params: TensorMap) => LossParts;
+  loss: StageLoss;
   /** Measures the model so far, now and then and at the end; goes into metrics.jsonl. */
   evaluate?: (model: TensorMap) => Promise<Record<string, number>>;
   /** What an update is given besides the learning rate and its count. */
@@ -112,10 +109,17 @@ export async function runStage(spec: {
       tf.dispose(model);
     }
   };
-  let step: ReturnType<typeof captured> | undefined;
+  const { microBatch } = options;
+  let step: CapturedUpdate | undefined;
   try {
+    checkMicroBatch(options);
     const rate = scheduleOf(options, spec.pictures);
-    step = captured(name, options, (now, inputs) => optimise(optimiser, now, inputs, frozen, spec.loss(inputs)));
+    step =
+      microBatch !== undefined && microBatch < options.batch
+        ? microBatched(name, options, optimiser, frozen, spec.loss)
+        : capturedStep(name, options, (now: StepState, inputs: StepInputs) =>
+            optimise(optimiser, now, inputs, frozen, wholeLoss(spec.loss, inputs)),
+          );
     const last = await train<StepState, StepInputs>({
       runDir: run.dir,
       name,
@@ -143,28 +147,4 @@ export async function runStage(spec: {
     step?.dispose();
     disposeOptimiser(optimiser);
   }
-}
-
-type UpdateStep = (state: StepState, inputs: StepInputs) => { state: StepState; outputs: Record<string, tf.Tensor> };
-
-/**
- * The step as one TensorFlow function, as the options have it.
- * @throws VlltrError ERR_CAPTURE where an option asks for what only a captured step has, and there can be none
- */
-function captured(name: string, options: TrainOptions, step: UpdateStep): UpdateStep & { dispose(): void } {
-  const { capture: how = 'auto', precision = 'fp32', xla = false } = options;
-  check(
-    ['auto', 'on', 'off'].includes(how),
-    'ERR_ARGUMENT',
-    () => `capture is '${String(how)}'; expected auto, on or off`,
-  );
-  const asked = precision !== 'fp32' ? `precision ${precision}` : xla ? 'xla' : how === 'on' ? 'capture on' : undefined;
-  const warn = (error: Error): void => console.warn(`${name} runs op by op, slower: ${error.message}`);
-  const made = capture(step, { name, precision, xla, onFailure: asked ? undefined : warn });
-  const possible = how !== 'off' && canCapture();
-  check(possible || !asked, 'ERR_CAPTURE', () => {
-    const why = how === 'off' ? 'capture is off' : 'no update can be captured here: vl-ltr doctor says why';
-    return `${name}: ${asked} was asked for, but ${why}`;
-  });
-  return possible ? made : Object.assign((...args: Parameters<UpdateStep>) => step(...args), { dispose: () => {} });
 }
