@@ -12,15 +12,30 @@ export interface Addon {
   /** Registers the ops of `TENSORFLOW_OPS` in the TensorFlow of this process; again, it does nothing. */
   registerTensorFlowOps(): TensorFlowRegistration;
 
+  /**
+   * An empty graph for a function; its values (arguments, constants, outputs of ops) are numbered from 0 in the order in
+   * which they are added. Nothing in it is computed. Kept until `deleteFunctionGraph`.
+   */
+  newFunctionGraph(): number;
+
+  addFunctionArgument(graph: number, type: TensorType): void;
+
+  addFunctionConstant(graph: number, constant: ConstantTensor): void;
+
+  /** Adds an op and gives the types of its outputs as TensorFlow infers them. */
+  addFunctionOp(graph: number, op: FunctionOp): OutputType[];
+
+  deleteFunctionGraph(graph: number): void;
+
   /** Whether `defineFunction` can work on this binding, which this environment has loaded. */
   canDefineFunctions(binding: string): boolean;
 
   /**
-   * Makes a TensorFlow function of a list of ops and adds it to the context of TensorFlow.js's binding, which can then
-   * run it by its name as an op.
+   * Makes a TensorFlow function of a graph and adds it to the context of TensorFlow.js's binding, which can then run it
+   * by its name as an op.
    * @param binding path of the binding that this environment has loaded
    */
-  defineFunction(binding: string, definition: FunctionDefinition): void;
+  defineFunction(binding: string, graph: number, definition: FunctionDefinition): void;
 
   /** Removes a function that `defineFunction` added. */
   removeFunction(binding: string, name: string): void;
@@ -75,7 +90,18 @@ export interface FunctionAttribute {
   readonly value: unknown;
 }
 
-/** One op. Inputs are numbers of values: arguments first, then constants, then the outputs of the ops in order. */
+/** A tensor that is the same in every call. */
+export interface ConstantTensor extends TensorType {
+  readonly values: ArrayBufferView;
+}
+
+/** What an op will give; without a shape where that depends on values. */
+export interface OutputType {
+  readonly dtype: number;
+  readonly shape: number[] | null;
+}
+
+/** One op. Inputs are numbers of values. */
 export interface FunctionOp {
   /** Of the node; unique. TensorFlow's errors at run time mention it. */
   readonly name: string;
@@ -87,9 +113,6 @@ export interface FunctionOp {
 
 export interface FunctionDefinition {
   readonly name: string;
-  readonly arguments: readonly TensorType[];
-  readonly constants: readonly (TensorType & { readonly values: ArrayBufferView })[];
-  readonly ops: readonly FunctionOp[];
   /** Numbers of values. */
   readonly results: readonly number[];
   /** By XLA. */

@@ -4,6 +4,13 @@
 
 namespace vlltr::node {
 
+// The graph of a TensorFlow function (bindings/tensorflow/function_graph.h).
+Napi::Value newFunctionGraph(const Napi::CallbackInfo& info);
+Napi::Value addFunctionArgument(const Napi::CallbackInfo& info);
+Napi::Value addFunctionConstant(const Napi::CallbackInfo& info);
+Napi::Value addFunctionOp(const Napi::CallbackInfo& info);
+Napi::Value deleteFunctionGraph(const Napi::CallbackInfo& info);
+
 // TensorFlow functions (bindings/tensorflow/function.h).
 Napi::Value canDefineFunctions(const Napi::CallbackInfo& info);
 Napi::Value defineFunction(const Napi::CallbackInfo& info);

@@ -2,7 +2,6 @@
 
 #include <dlfcn.h>
 
-#include "tensorflow/graph_builder.h"
 #include "tensorflow/kernel.h"
 
 namespace vlltr::tensorflow {
@@ -34,15 +33,15 @@ std::string bodyName(const std::string& name) { return name + "_body"; }
  * A function that does nothing but call `body` under a configuration of its own: the one way by which a
  * configuration reaches the optimiser of a function that is called by name.
  */
-Status wrap(const FunctionDefinition& definition, const std::vector<int>& resultTypes,
-            const TF_Function* body, FunctionPointer* function) {
+Status wrap(const FunctionGraph& inner, const FunctionDefinition& definition, const TF_Function* body,
+            FunctionPointer* function) {
   const GraphPointer graph(graphApi().TF_NewGraph());
   TfStatus status;
   graphApi().TF_GraphCopyFunction(graph.get(), body, nullptr, status);
   VLLTR_RETURN_IF_ERROR(status.take("copying a function"));
   std::vector<TF_Output> arguments, results;
   std::vector<int> types;
-  for (const TensorType& type : definition.arguments) {
+  for (const TensorType& type : inner.arguments()) {
     const std::string name = "argument" + std::to_string(arguments.size());
     TF_OperationDescription* node = graphApi().TF_NewOperation(graph.get(), "Placeholder", name.c_str());
     graphApi().TF_SetAttrType(node, "dtype", type.dtype);
@@ -52,6 +51,7 @@ Status wrap(const FunctionDefinition& definition, const std::vector<int>& result
     types.push_back(type.dtype);
   }
   const std::string called = bodyName(definition.name);
+  const std::vector<int> resultTypes = inner.typesOf(definition.results);
   TF_OperationDescription* node = graphApi().TF_NewOperation(graph.get(), "PartitionedCall", "call");
   graphApi().TF_AddInputList(node, arguments.data(), static_cast<int>(arguments.size()));
   graphApi().TF_SetAttrTypeList(node, "Tin", types.data(), static_cast<int>(types.size()));
@@ -66,19 +66,17 @@ Status wrap(const FunctionDefinition& definition, const std::vector<int>& result
 
 }  // namespace
 
-Status defineFunction(TFE_Context* context, const FunctionDefinition& definition) {
-  VLLTR_RETURN_IF_ERROR(findGraphApi());
+Status defineFunction(TFE_Context* context, const FunctionGraph& graph,
+                      const FunctionDefinition& definition) {
   const bool configured = !definition.config.empty();
   const std::string name = configured ? bodyName(definition.name) : definition.name;
   FunctionPointer function, outer;
-  GraphBuilder builder(definition);
-  VLLTR_RETURN_IF_ERROR(builder.build());
-  VLLTR_RETURN_IF_ERROR(builder.close(name, &function));
+  VLLTR_RETURN_IF_ERROR(graph.close(name, definition.results, &function));
   if (definition.compile) VLLTR_RETURN_IF_ERROR(setTrue(function.get(), "_XlaMustCompile"));
   if (!configured) return addToContext(context, function.get(), name);
   // Inlined, the body would be optimised under the caller's configuration.
   VLLTR_RETURN_IF_ERROR(setTrue(function.get(), "_noinline"));
-  VLLTR_RETURN_IF_ERROR(wrap(definition, builder.resultTypes(), function.get(), &outer));
+  VLLTR_RETURN_IF_ERROR(wrap(graph, definition, function.get(), &outer));
   VLLTR_RETURN_IF_ERROR(addToContext(context, function.get(), name));
   const Status added = addToContext(context, outer.get(), definition.name);
   if (!added.ok()) (void)removeByName(context, name);

@@ -1,62 +1,24 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "tensorflow/graph_api.h"
+#include "tensorflow/function_graph.h"
 
 namespace vlltr::tensorflow {
 
-/** An attribute of an op; `type` is a TF_AttrType. Numbers, booleans, types and shapes are in `ints`. */
-struct OpAttribute {
-  std::string name;
-  int type = kInt;
-  bool list = false;
-  std::string text;
-  std::vector<int64_t> ints;
-  std::vector<float> floats;
-};
-
-/** A tensor's type (TF_DataType) and shape. */
-struct TensorType {
-  int dtype = 0;
-  std::vector<int64_t> shape;
-};
-
-/** A tensor that is the same in every call. `data` belongs to the caller. */
-struct ConstantTensor {
-  TensorType type;
-  const void* data = nullptr;
-  size_t bytes = 0;
-};
-
-/** One op of a function. Inputs are numbers of values: arguments first, then constants, then outputs of ops
- * in order. */
-struct FunctionOp {
-  std::string name;  // of the node, unique; TensorFlow's errors at run time mention it
-  std::string op;
-  std::vector<OpAttribute> attributes;
-  std::vector<int> inputs;
-  int outputs = 1;
-};
-
+/** What a function is made of besides its graph. */
 struct FunctionDefinition {
   std::string name;
-  std::vector<TensorType> arguments;
-  std::vector<ConstantTensor> constants;
-  std::vector<FunctionOp> ops;
-  std::vector<int> results;  // numbers of values
+  std::vector<int> results;  // numbers of the graph's values
   bool compile = false;      // by XLA
   std::string config;        // a serialised ConfigProto for its optimisation; empty: TensorFlow's defaults
 };
 
 /**
- * Makes a TensorFlow function of a list of ops and adds it to a context, where it can be called by name as an
- * op. kInvalidArgument, naming the op, for one that a function cannot take: unknown, with a state of its own,
- * or refused by TensorFlow's shape inference.
+ * Makes a TensorFlow function of a graph and adds it to a context, where it can be called by name as an op.
  */
-Status defineFunction(TFE_Context* context, const FunctionDefinition& definition);
+Status defineFunction(TFE_Context* context, const FunctionGraph& graph, const FunctionDefinition& definition);
 
 /** Removes a function from its context. */
 Status removeFunction(TFE_Context* context, const std::string& name);

@@ -45,6 +45,8 @@ enum AttributeType { kString = 0, kInt = 1, kFloatType = 2, kBool = 3, kType = 4
   X(TF_SetAttrTensor, void, (TF_OperationDescription*, const char*, TF_Tensor*, TF_Status*))              \
   X(TF_OperationNumOutputs, int, (TF_Operation*))                                                         \
   X(TF_OperationOutputType, int, (TF_Output))                                                             \
+  X(TF_GraphGetTensorNumDims, int, (TF_Graph*, TF_Output, TF_Status*))                                    \
+  X(TF_GraphGetTensorShape, void, (TF_Graph*, TF_Output, int64_t* dims, int rank, TF_Status*))            \
   X(TF_DataTypeSize, size_t, (int dtype))                                                                 \
   X(TF_AllocateTensor, TF_Tensor*, (int dtype, const int64_t* dims, int rank, size_t bytes))              \
   X(TF_GraphToFunction, TF_Function*,                                                                     \

@@ -38,6 +38,11 @@ export const attr = {
     (b) => ({ name, type: b.TF_ATTR_SHAPE, value }),
 } as const;
 
+let byName = false;
+
+/** Whether the op that runs was called by `executeOp`: no kernel of TensorFlow.js then looks at the shapes of its inputs. */
+export const isCalledByName = (): boolean => byName;
+
 /**
  * Runs one of TensorFlow's ops, or an op registered in it, by name on backend `tensorflow`. No gradient: wrap it in
  * `tf.customGrad`. Attributes that are lists of strings or types cannot be given.
@@ -55,10 +60,13 @@ export function executeOp(
   }
   const backend = tf.backend() as TensorFlowBackend;
   const made = attributes.map((make) => make(backend.binding));
+  byName = true;
   try {
     return backend.executeMultipleOutputs(name, made, inputs as tf.Tensor[], outputs);
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
     throw new VlltrError('ERR_NATIVE', `${name} refused: ${said}`, { cause });
+  } finally {
+    byName = false;
   }
 }

@@ -30,6 +30,7 @@ export interface TensorFlowBinding {
   createTensor(shape: number[], dtype: number, values: ArrayBufferView): number;
   executeOp(name: string, attributes: OpAttribute[], inputs: number[], outputs: number): TensorMetadata[];
   tensorDataSync(id: number): tf.TypedArray;
+  deleteTensor(id: number): void;
 }
 
 /** A tensor inside the binding. */
@@ -50,7 +51,10 @@ export interface OpAttribute {
 export interface TensorFlowBackend extends tf.KernelBackend {
   binding: TensorFlowBinding;
   readonly isUsingGpuDevice: boolean;
-  readonly tensorMap: { get(dataId: object): { id: number | null; values: unknown } };
+  readonly tensorMap: {
+    has(dataId: object): boolean;
+    get(dataId: object): { id: number; dtype: number; values: unknown };
+  };
   incRef(dataId: object): void;
   /** Ids of tensors inside the binding; values that are still JavaScript's are handed to it now. */
   getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];

@@ -3,7 +3,7 @@ import { type CapturedStep, capture, type Step } from '../../lib/runtime/capture
 import { attr, executeOp } from '../../lib/runtime/fused.js';
 import { type TensorMap, tf } from '../../lib/runtime/tf.js';
 import type { TensorTree } from '../../lib/runtime/tree.js';
-import { holdings, onTensorFlow, scoped } from '../support/tensorflow.js';
+import { backend, holdings, onTensorFlow, scoped } from '../support/tensorflow.js';
 
 type TreeStep = Step<TensorTree, TensorTree, TensorTree>;
 
@@ -93,6 +93,32 @@ onTensorFlow('a captured step', () => {
           },
         };
       }, inputs);
+    });
+  });
+
+  it('computes nothing while it is traced', () => {
+    scoped(() => {
+      const { binding } = backend();
+      const ran: string[] = [];
+      const executeOp = (name: string, ...rest: [never, never, never]) => {
+        ran.push(name);
+        return binding.executeOp(name, ...rest);
+      };
+      backend().binding = Object.create(binding, { executeOp: { value: executeOp } });
+      try {
+        const step: TreeStep = (state, { x }) => ({
+          state,
+          outputs: { y: tf.softmax(tf.matMul(x as tf.Tensor2D, tf.ones([3, 2]))) },
+        });
+        const captured = capture(step);
+        const { y } = captured({}, { x: tf.ones([4, 3]) }).outputs;
+        expect(y!.shape).toEqual([4, 2]);
+        captured.dispose();
+      } finally {
+        backend().binding = binding;
+      }
+      expect(ran.filter((name) => !/^vlltr_step_/.test(name))).toEqual([]);
+      expect(ran).toHaveLength(1);
     });
   });
 

@@ -209,6 +209,7 @@ onTensorFlow('capture refuses, by the name of the op and the place,', () => {
     expect(() => capture(step)({}, { x })).toThrow(
       expect.objectContaining({ message: expect.stringContaining(`:${at}:`) }),
     );
+    expect([...mean.dataSync()]).toEqual([4, 4, 4]); // as if it had run, twice each time
     mean.dispose();
   });
 
@@ -252,6 +253,15 @@ onTensorFlow('capture refuses, by the name of the op and the place,', () => {
       return outputs(tf.mul(inputs.x!, first!));
     };
     expectRefused(read, { x }, /inputs\/x, read at .*, is also used from outside/, '');
+  });
+
+  it('a shape that depends on values', () => {
+    const step: MapStep = (_, { x }) => {
+      const rows = executeOp('Where', [attr.type('T', 'float32')], [x!], 1)[0]!;
+      at = line() + 1;
+      return outputs(tf.sum(tf.cast(rows, 'float32')));
+    };
+    expectRefused(step, { x: own(tf.ones([3])) }, /gives Cast a tensor whose shape depends on values/, 'cast');
   });
 
   it('tensors of strings', () => {

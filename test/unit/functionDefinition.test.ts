@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import type { FunctionDefinition, FunctionOp } from '../../bindings/addon.js';
+import type { ConstantTensor, FunctionOp, TensorType } from '../../bindings/addon.js';
 import { loadAddon } from '../../bindings/load.js';
 import { loadedBinding } from '../../lib/runtime/tensorflow.js';
 import { tf } from '../../lib/runtime/tf.js';
 import { backend, onTensorFlow } from '../support/tensorflow.js';
 
 /** TF_DataType and TF_AttrType. */
-const [FLOAT, INT32, STRING, NO_TYPE] = [1, 3, 7, 999];
+const [FLOAT, INT32, STRING, INT64, NO_TYPE] = [1, 3, 7, 9, 999];
 const [AS_STRING, AS_INT, AS_TYPE, AS_SHAPE] = [0, 1, 4, 5];
 
 const float = { name: 'T', type: AS_TYPE, value: FLOAT };
@@ -17,18 +17,28 @@ const pack = (n: number): FunctionOp => {
 };
 
 let made = 0;
+/** Defines a function of one argument that negates it, but for what `change` says; its graph is gone afterwards. */
 function define(change: object): string {
-  const definition: FunctionDefinition = {
+  const definition = {
     name: `vlltr_definition_${++made}`,
-    arguments: [{ dtype: FLOAT, shape: [2] }],
-    constants: [],
+    arguments: [{ dtype: FLOAT, shape: [2] }] as TensorType[],
+    constants: [] as ConstantTensor[],
     ops: [neg],
     results: [1],
     compile: false,
     config: new Uint8Array(),
     ...change,
   };
-  loadAddon().defineFunction(loadedBinding()!, definition);
+  const addon = loadAddon();
+  const graph = addon.newFunctionGraph();
+  try {
+    for (const type of definition.arguments) addon.addFunctionArgument(graph, type);
+    for (const tensor of definition.constants) addon.addFunctionConstant(graph, tensor);
+    for (const op of definition.ops) addon.addFunctionOp(graph, op);
+    addon.defineFunction(loadedBinding()!, graph, definition);
+  } finally {
+    addon.deleteFunctionGraph(graph);
+  }
   return definition.name;
 }
 
@@ -112,7 +122,7 @@ onTensorFlow('a function definition', () => {
     ['a constant of impossible shape', constant(FLOAT, [2 ** 32, 2 ** 32], new Float32Array()), /cannot be of shape/],
     ['a constant without values', constant(FLOAT, [1], undefined), /Invalid argument/],
     ['a constant that is no typed array', constant(FLOAT, [1], new DataView(new ArrayBuffer(4))), /Invalid argument/],
-    ['no ops', { ops: undefined }, /An array was expected/],
+    ['no results', { results: undefined }, /An array was expected/],
     ['an op that is none', { ops: [3] }, /A string was expected/],
     ['a flag that is none', { compile: 1 }, /A boolean was expected/],
     ['the name of an op', { name: 'MatMul' }, /an op with the same name already exists/],
@@ -121,11 +131,27 @@ onTensorFlow('a function definition', () => {
     expect(() => define(change)).toThrow(error);
   });
 
+  it('knows shapes before anything is computed', () => {
+    const addon = loadAddon();
+    const graph = addon.newFunctionGraph();
+    addon.addFunctionArgument(graph, { dtype: FLOAT, shape: [2, 3] });
+    expect(addon.addFunctionOp(graph, pack(2))).toEqual([{ dtype: FLOAT, shape: [2, 2, 3] }]);
+    const where: FunctionOp = { name: 'where.1', op: 'Where', attributes: [float], inputs: [0], outputs: 1 };
+    expect(addon.addFunctionOp(graph, where)).toEqual([{ dtype: INT64, shape: null }]);
+    addon.deleteFunctionGraph(graph);
+    const gone = new RegExp(`there is no graph ${graph}`);
+    expect(() => addon.addFunctionArgument(graph, { dtype: FLOAT, shape: [] })).toThrow(gone);
+    expect(() => addon.addFunctionOp(graph, neg)).toThrow(gone);
+    expect(() => addon.deleteFunctionGraph(graph)).toThrow(gone);
+    expect(() => define({ results: [1], name: 'vlltr_gone' })).not.toThrow();
+    addon.removeFunction(loadedBinding()!, 'vlltr_gone');
+  });
+
   it('needs a binding that is loaded', () => {
     const addon = loadAddon();
     expect(addon.canDefineFunctions(loadedBinding()!)).toBe(true);
     expect(addon.canDefineFunctions('/nothing/there.node')).toBe(false);
-    expect(() => addon.defineFunction('/nothing/there.node', {} as never)).toThrow(/A string was expected/);
+    expect(() => addon.defineFunction('/nothing/there.node', 0, {} as never)).toThrow(/A string was expected/);
     expect(() => addon.removeFunction('/nothing/there.node', 'x')).toThrow(
       /binding \/nothing\/there\.node is not loaded/,
     );

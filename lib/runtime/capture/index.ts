@@ -4,12 +4,12 @@ import { hasTensorFlow } from '../fused.js';
 import { withKernels } from '../ready.js';
 import { loadedBinding, type TensorFlowBackend } from '../tensorflow.js';
 import { tf } from '../tf.js';
-import { disposeTree, leaves, mapTree, type TensorTree } from '../tree.js';
+import { leaves, mapTree, type TensorTree } from '../tree.js';
 import { checkArguments, checkResult } from './check.js';
 import { difference, heldArgument } from './compare.js';
 import { StepFunction } from './function.js';
 import { type Precision, precisionConfig } from './precision.js';
-import { Recorder } from './tape.js';
+import { Recorder } from './recorder.js';
 import {
   computed,
   passing,
@@ -60,9 +60,9 @@ const OPTIONS: readonly string[] = [
 ] satisfies (keyof CaptureOptions)[];
 
 /**
- * Makes a step one TensorFlow function. At the first call of every signature of shapes the step runs op by op twice, on
- * copies of the arguments, and is recorded; what differs between the recordings is an error, since a function would
- * freeze it. Then, and in every later call, TensorFlow runs the whole step at once, fused and in
+ * Makes a step one TensorFlow function. At the first call of every signature of shapes the step is traced twice, with
+ * tensors that have shapes and no values; what differs between the traces is an error, since a function would freeze it.
+ * Then, and in every later call, TensorFlow runs the whole step at once, fused and in
  * parallel, on the tensors that TensorFlow.js holds: nothing is copied, results are tensors like any others. All results
  * come from the function, so that a resumed run gives the numbers of an unbroken one, though oneDNN may round otherwise
  * inside a function than op by op. Under a gradient (`tf.grad`), and without backend `tensorflow` and the addon, the
@@ -179,59 +179,43 @@ class Captured<S extends TensorTree, I extends TensorTree, O extends TensorTree>
     }
   }
 
-  /** Records the step twice and makes the function. */
+  /** Traces the step twice and makes the function. */
   #make(named: [string, tf.Tensor][], ids: readonly number[], state: S, inputs: I): Entry<S, O> {
-    const first = this.#recordCopies(state, inputs);
-    const again = this.#recordCopies(state, inputs);
-    const differs =
-      heldArgument(first.tape, named, ids) ??
-      difference(first.tape, again.tape) ??
-      resultDifference(first.template, again.template);
-    if (differs) throw differs;
-    const { tape, template } = first;
-    const args = named.map(([, tensor]) => tensor);
     const { xla = false, name = 'step' } = this.options;
-    const options = { config: this.#config, xla };
-    return { function: new StepFunction(name, args, tape, computed(template), options), template };
-  }
-
-  /**
-   * Records the step on other tensors of the same values: one that uses a tensor of this call without taking it from its
-   * arguments, which the next call would not change, is found out.
-   */
-  #recordCopies(state: S, inputs: I) {
-    const copied = new Map<object, tf.Tensor>();
-    const copy = (t: tf.Tensor): tf.Tensor => {
-      const known = copied.get(t.dataId);
-      if (known) return known.clone(); // what was one tensor under two names stays one
-      const made = t.reshape(t.shape);
-      copied.set(t.dataId, made);
-      return made;
-    };
-    const copies = tf.tidy(() => ({ state: mapTree(state, copy), inputs: mapTree(inputs, copy) }));
+    const recorders = [0, 1].map(() => new Recorder(tf.backend() as TensorFlowBackend));
     try {
-      return this.#record(copies.state, copies.inputs);
+      const [first, again] = recorders.map((recorder) => this.#record(recorder, state, inputs));
+      const [one, two] = recorders.map(({ tape }) => tape);
+      const differs = heldArgument(one!, named, ids) ?? difference(one!, two!) ?? resultDifference(first!, again!);
+      if (differs) throw differs;
+      const made = new StepFunction(name, recorders[0]!, computed(first!), { config: this.#config, xla });
+      return { function: made, template: first! };
     } finally {
-      disposeTree(copies);
+      for (const { graph } of recorders) graph.dispose();
     }
   }
 
-  /** Runs the step op by op for its tape alone. */
-  #record(state: S, inputs: I) {
-    const args = leaves({ state, inputs }).map(([, tensor]) => tensor);
-    const recorder = new Recorder(tf.backend() as TensorFlowBackend, args);
-    const plain = () => this.step(state, inputs);
-    const step = this.options.xla ? () => withKernels('tfjs', plain) : plain;
+  /**
+   * Traces the step with tensors that stand for its arguments: one that uses a tensor of this call without taking it from
+   * its arguments, which the next call would not change, is found out.
+   */
+  #record(recorder: Recorder, state: S, inputs: I): Template<S, O> {
+    const given = { state, inputs };
+    const args = leaves(given).map(([, tensor]) => tensor);
     recording = true;
     try {
-      const template = recorder.run(() =>
-        passing(step, (result) => {
+      const template = recorder.run(args, (traced) => {
+        let next = 0;
+        const mine = mapTree(given, () => traced[next++]!);
+        const plain = () => this.step(mine.state, mine.inputs);
+        const step = this.options.xla ? () => withKernels('tfjs', plain) : plain;
+        return passing(step, (result) => {
           checkResult(result);
-          return templateOf(result, args, recorder);
-        }),
-      );
+          return recorder.failure ? undefined : templateOf(result, traced, recorder);
+        });
+      });
       if (recorder.failure) throw recorder.failure;
-      return { tape: recorder.tape, template };
+      return template!;
     } finally {
       recording = false;
     }

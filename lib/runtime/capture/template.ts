@@ -3,7 +3,8 @@ import { tf } from '../tf.js';
 import { leaves, mapTree, type TensorTree } from '../tree.js';
 import { same } from './compare.js';
 import type { StepFunction } from './function.js';
-import type { Recorder, Value } from './tape.js';
+import type { Recorder } from './recorder.js';
+import type { Value } from './tape.js';
 
 /** What a step returns. */
 export type StepResult<S extends TensorTree, O extends TensorTree> = { state: S; outputs: O };

@@ -1,4 +1,4 @@
-#include "tensorflow/graph_builder.h"
+#include "tensorflow/function_graph.h"
 
 #include <cstring>
 #include <limits>
@@ -104,27 +104,18 @@ Status checkBytes(const ConstantTensor& constant) {
 
 }  // namespace
 
-Status GraphBuilder::build() {
-  for (const TensorType& argument : definition_.arguments) VLLTR_RETURN_IF_ERROR(addArgument(argument));
-  for (const ConstantTensor& constant : definition_.constants) VLLTR_RETURN_IF_ERROR(addConstant(constant));
-  for (const FunctionOp& op : definition_.ops) VLLTR_RETURN_IF_ERROR(addOp(op));
-  for (const int number : definition_.results) {
-    if (number < 0 || number >= static_cast<int>(values_.size())) {
-      return invalidArgument("result " + std::to_string(number) + " is no value of the function");
-    }
-  }
-  return Status();
-}
-
-Status GraphBuilder::addArgument(const TensorType& type) {
+Status FunctionGraph::addArgument(const TensorType& type) {
   VLLTR_RETURN_IF_ERROR(checkShape(type.shape));
   TF_OperationDescription* node = begin("Placeholder", "argument");
   graphApi().TF_SetAttrType(node, "dtype", type.dtype);
   graphApi().TF_SetAttrShape(node, "shape", type.shape.data(), static_cast<int>(type.shape.size()));
-  return finish(node, "an argument", 1);
+  VLLTR_RETURN_IF_ERROR(finish(node, "an argument", 1));
+  arguments_.push_back(values_.back());
+  argumentTypes_.push_back(type);
+  return Status();
 }
 
-Status GraphBuilder::addConstant(const ConstantTensor& constant) {
+Status FunctionGraph::addConstant(const ConstantTensor& constant) {
   VLLTR_RETURN_IF_ERROR(checkBytes(constant));
   const std::vector<int64_t>& shape = constant.type.shape;
   TF_Tensor* tensor = graphApi().TF_AllocateTensor(constant.type.dtype, shape.data(),
@@ -140,7 +131,7 @@ Status GraphBuilder::addConstant(const ConstantTensor& constant) {
   return added;
 }
 
-Status GraphBuilder::addOp(const FunctionOp& op) {
+Status FunctionGraph::addOp(const FunctionOp& op, std::vector<OutputType>* outputs) {
   const OpInfo* info = nullptr;
   VLLTR_RETURN_IF_ERROR(infoOf(op, &info));
   if (info->stateful) {
@@ -149,7 +140,7 @@ Status GraphBuilder::addOp(const FunctionOp& op) {
   }
   std::vector<TF_Output> inputs;
   for (const int number : op.inputs) {
-    if (number < 0 || number >= static_cast<int>(values_.size())) {
+    if (!has(number)) {
       return invalidArgument(op.name + " reads value " + std::to_string(number) + ", which is not there yet");
     }
     inputs.push_back(value(number));
@@ -172,10 +163,16 @@ Status GraphBuilder::addOp(const FunctionOp& op) {
     if (set.ok() && !info->inferred(attribute.name)) set = setAttribute(node, attribute);
   }
   const Status added = finish(node, op.name, op.outputs);  // which also ends a node that is not wanted
-  return set.ok() ? added : invalidArgument(op.name + " (" + op.op + "): " + set.message());
+  if (!set.ok()) return invalidArgument(op.name + " (" + op.op + "): " + set.message());
+  VLLTR_RETURN_IF_ERROR(added);
+  outputs->resize(static_cast<size_t>(op.outputs));
+  for (size_t i = 0; i < outputs->size(); ++i) {
+    VLLTR_RETURN_IF_ERROR(outputType(values_[values_.size() - outputs->size() + i], &(*outputs)[i]));
+  }
+  return Status();
 }
 
-Status GraphBuilder::infoOf(const FunctionOp& op, const OpInfo** info) {
+Status FunctionGraph::infoOf(const FunctionOp& op, const OpInfo** info) {
   auto found = infos_.find(op.op);
   if (found == infos_.end()) {
     OpInfo fresh;
@@ -186,11 +183,11 @@ Status GraphBuilder::infoOf(const FunctionOp& op, const OpInfo** info) {
   return Status();
 }
 
-TF_OperationDescription* GraphBuilder::begin(const char* op, const char* kind) {
+TF_OperationDescription* FunctionGraph::begin(const char* op, const char* kind) {
   return graphApi().TF_NewOperation(graph_.get(), op, (kind + std::to_string(values_.size())).c_str());
 }
 
-Status GraphBuilder::finish(TF_OperationDescription* node, const std::string& what, int outputs) {
+Status FunctionGraph::finish(TF_OperationDescription* node, const std::string& what, int outputs) {
   TfStatus status;
   TF_Operation* made = graphApi().TF_FinishOperation(node, status);
   if (!status.ok()) return invalidArgument(what + ": " + api().Message(status));
@@ -202,18 +199,37 @@ Status GraphBuilder::finish(TF_OperationDescription* node, const std::string& wh
   return Status();
 }
 
-Status GraphBuilder::close(const std::string& name, FunctionPointer* function) const {
-  std::vector<TF_Output> arguments(values_.begin(),
-                                   values_.begin() + static_cast<int>(definition_.arguments.size()));
-  std::vector<TF_Output> results;
-  for (const int number : definition_.results) results.push_back(value(number));
-  return toFunction(graph_.get(), name, arguments, results, function);
+Status FunctionGraph::outputType(TF_Output value, OutputType* type) const {
+  type->dtype = graphApi().TF_OperationOutputType(value);
+  TfStatus status;
+  const int rank = graphApi().TF_GraphGetTensorNumDims(graph_.get(), value, status);
+  VLLTR_RETURN_IF_ERROR(status.take("the rank of a value"));
+  if (rank < 0) return Status();
+  std::vector<int64_t> shape(static_cast<size_t>(rank));
+  graphApi().TF_GraphGetTensorShape(graph_.get(), value, shape.data(), rank, status);
+  VLLTR_RETURN_IF_ERROR(status.take("the shape of a value"));
+  for (const int64_t size : shape) {
+    if (size < 0) return Status();
+  }
+  type->shape = std::move(shape);
+  return Status();
 }
 
-std::vector<int> GraphBuilder::resultTypes() const {
+Status FunctionGraph::close(const std::string& name, const std::vector<int>& results,
+                            FunctionPointer* function) const {
+  std::vector<TF_Output> outputs;
+  for (const int number : results) {
+    if (!has(number)) {
+      return invalidArgument("result " + std::to_string(number) + " is no value of the function");
+    }
+    outputs.push_back(value(number));
+  }
+  return toFunction(graph_.get(), name, arguments_, outputs, function);
+}
+
+std::vector<int> FunctionGraph::typesOf(const std::vector<int>& values) const {
   std::vector<int> types;
-  for (const int number : definition_.results)
-    types.push_back(graphApi().TF_OperationOutputType(value(number)));
+  for (const int number : values) types.push_back(graphApi().TF_OperationOutputType(value(number)));
   return types;
 }
 
