@@ -10,7 +10,7 @@ const withoutComments = (text) => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(
 /** Methods of `interface Addon`: name -> number of parameters. */
 export function declared(source) {
   const body = /interface Addon \{([\s\S]*?)\n\}/.exec(withoutComments(source))?.[1] ?? '';
-  const methods = body.matchAll(/^ {2}(\w+)\(([\s\S]*?)\): [\w\s]+;/gm);
+  const methods = body.matchAll(/^ {2}(\w+)\(([\s\S]*?)\): [\w\s[\]<>]+;/gm);
   return new Map([...methods].map(([, name, list]) => [name, (list.match(/\w+\??:/g) ?? []).length]));
 }
 
