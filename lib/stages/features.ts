@@ -1,9 +1,10 @@
 import type { ClipConfig } from '../clip/config.js';
 import { encodeImage, encodeText } from '../clip/model.js';
 import type { ImageSource } from '../data/types.js';
-import { type CapturedStep, canCapture, capture } from '../runtime/capture/index.js';
+import { type CapturedStep, canCapture } from '../runtime/capture/index.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { evalView } from '../training/cleanView.js';
+import { capturedPass } from './capturedPass.js';
 import type { TextBank } from './textBank.js';
 
 const BATCH = 256;
@@ -13,32 +14,35 @@ function* ranges(length: number): Generator<[number, number]> {
   for (let from = 0; from < length; from += BATCH) yield [from, Math.min(length, from + BATCH)];
 }
 
-type Forward = (params: TensorMap, inputs: { x: tf.Tensor }) => tf.Tensor;
-
-/** Captured forward passes, one for each kind and configuration: the parameters are given, so models share them. */
-const captured = new Map<string, CapturedStep<TensorMap, { x: tf.Tensor }, { y: tf.Tensor }>>();
-
 /**
- * A forward pass over `length` rows, and the size of its batches. Where there are more rows than one batch it is
- * captured, and the last batch is filled up to the same shape; this follows from the length alone, so that the same work
- * gives the same bits.
+ * Whether a pass over so many rows is captured, its last batch filled up to the shape of the others: by the number alone,
+ * so that the same work gives the same bits.
  */
-function forward(kind: string, config: ClipConfig, params: TensorMap, length: number, plain: Forward) {
-  if (length <= BATCH || !canCapture()) {
-    return { filled: (rows: number) => rows, run: (x: tf.Tensor) => tf.tidy(() => plain(params, { x })) };
-  }
-  const key = `${kind} ${JSON.stringify(config)}`;
-  let step = captured.get(key);
+const isCaptured = (rows: number): boolean => rows > BATCH && canCapture();
+
+/** The values and as many zeros as make `length` of them. */
+function filled(values: Float32Array, length: number): Float32Array {
+  if (values.length === length) return values;
+  const whole = new Float32Array(length);
+  whole.set(values);
+  return whole;
+}
+
+type Encode = (params: TensorMap, inputs: { x: tf.Tensor }) => { y: tf.Tensor };
+
+/** Captured encoders, one for each kind and configuration: the parameters are given, so models share them. */
+const encoders = new Map<string, CapturedStep<TensorMap, { x: tf.Tensor }, { y: tf.Tensor }>>();
+
+/** An encoder as one function of its parameters and a batch. */
+function capturedEncoder(name: string, config: ClipConfig, encode: Encode): Encode {
+  const key = `${name} ${JSON.stringify(config)}`;
+  let step = encoders.get(key);
   if (!step) {
-    const warn = (error: Error): void => console.warn(`${kind} features are computed op by op: ${error.message}`);
-    step = capture((now, inputs) => ({ state: now, outputs: { y: plain(now, inputs) } }), {
-      name: kind,
-      onFailure: warn,
-    });
-    captured.set(key, step);
+    step = capturedPass(name, encode);
+    encoders.set(key, step);
   }
-  const run = step;
-  return { filled: () => BATCH, run: (x: tf.Tensor) => tf.tidy(() => run(params, { x }).outputs.y) };
+  const found = step;
+  return (params, inputs) => found(params, inputs).outputs;
 }
 
 /**
@@ -55,22 +59,17 @@ export async function imageFeatures(
   const out = new Float32Array(indices.length * dim);
   const size = config.visual.imageSize;
   const visual = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith('visual.')));
-  const { filled, run } = forward('image', config, visual, indices.length, (given, { x }) => {
-    return encodeImage(config, given, x as tf.Tensor4D).features;
-  });
+  const plain: Encode = (given, { x }) => ({ y: encodeImage(config, given, x as tf.Tensor4D).features });
+  const whole = isCaptured(indices.length);
+  const encode = whole ? capturedEncoder('image features', config, plain) : plain;
   for (const [from, to] of ranges(indices.length)) {
     const chosen = Array.prototype.slice.call(indices, from, to) as number[];
-    const rows = filled(chosen.length);
-    let view = evalView(await images.read(chosen), images.size, size);
-    if (rows > chosen.length) {
-      const seen = view;
-      view = new Float32Array(rows * size * size * 3);
-      view.set(seen);
-    }
-    const x = tf.tensor4d(view, [rows, size, size, 3]);
-    const features = run(x);
-    out.set(((await features.data()) as Float32Array).subarray(0, chosen.length * dim), from * dim);
-    tf.dispose([x, features]);
+    const rows = whole ? BATCH : chosen.length;
+    const view = evalView(await images.read(chosen), images.size, size);
+    const x = tf.tensor4d(filled(view, rows * size * size * 3), [rows, size, size, 3]);
+    const { y } = tf.tidy(() => encode(visual, { x }));
+    out.set(((await y.data()) as Float32Array).subarray(0, chosen.length * dim), from * dim);
+    tf.dispose([x, y]);
   }
   return out;
 }
@@ -80,25 +79,28 @@ export function sentenceFeatures(config: ClipConfig, params: TensorMap, bank: Te
   const dim = config.embedDim;
   const out = new Float32Array(bank.length * dim);
   const textual = Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith('visual.')));
-  const { filled, run } = forward('text', config, textual, bank.length, (given, { x }) =>
-    encodeText(config, given, x as tf.Tensor2D),
-  );
+  const plain: Encode = (given, { x }) => ({ y: encodeText(config, given, x as tf.Tensor2D) });
+  const whole = isCaptured(bank.length);
+  const encode = whole ? capturedEncoder('text features', config, plain) : plain;
   const sorted = bank.byLength(); // sentences of one length together: little padding, few shapes
   for (const [from, to] of ranges(bank.length)) {
     const rows = Array.from(sorted.subarray(from, to));
-    while (rows.length < filled(rows.length)) rows.push(rows.at(-1)!);
-    const ids = bank.batch(rows);
-    const features = run(ids);
-    const values = features.dataSync() as Float32Array;
+    while (whole && rows.length < BATCH) rows.push(rows.at(-1)!);
+    const x = bank.batch(rows);
+    const { y } = tf.tidy(() => encode(textual, { x }));
+    const values = y.dataSync() as Float32Array;
     for (let i = from; i < to; i++) {
       out.set(values.subarray((i - from) * dim, (i - from + 1) * dim), sorted[i]! * dim);
     }
-    tf.dispose([ids, features]);
+    tf.dispose([x, y]);
   }
   return out;
 }
 
-/** Runs `f` over rows of x [N, dim] in batches and concatenates each of its named outputs. */
+/**
+ * Runs `f` over rows of x [N, dim] in batches and concatenates each of its named outputs.
+ * @param f pure; what it uses beside the rows stays the same meanwhile
+ */
 export function overRows<K extends string>(
   x: Float32Array,
   dim: number,
@@ -106,15 +108,25 @@ export function overRows<K extends string>(
 ): Record<K, Float32Array> {
   const n = x.length / dim;
   const out = {} as Record<K, Float32Array>;
-  for (const [from, to] of ranges(n)) {
-    const parts = tf.tidy(() => f(tf.tensor2d(x.subarray(from * dim, to * dim), [to - from, dim])));
-    for (const key of Object.keys(parts) as K[]) {
-      const values = parts[key].dataSync() as Float32Array;
-      const columns = values.length / (to - from);
-      out[key] ??= new Float32Array(n * columns);
-      out[key].set(values, from * columns);
-      parts[key].dispose();
+  const whole = isCaptured(n);
+  const step = capturedPass('class scores', (_: object, { rows }: { rows: tf.Tensor }) => f(rows as tf.Tensor2D));
+  try {
+    for (const [from, to] of ranges(n)) {
+      const count = whole ? BATCH : to - from;
+      const parts = tf.tidy(() => {
+        const rows = tf.tensor2d(filled(x.subarray(from * dim, to * dim), count * dim), [count, dim]);
+        return whole ? step({}, { rows }).outputs : f(rows);
+      });
+      for (const key of Object.keys(parts) as K[]) {
+        const values = parts[key].dataSync() as Float32Array;
+        const columns = values.length / count;
+        out[key] ??= new Float32Array(n * columns);
+        out[key].set(values.subarray(0, (to - from) * columns), from * columns);
+        parts[key].dispose();
+      }
     }
+  } finally {
+    step.dispose();
   }
   return out;
 }

@@ -1,6 +1,6 @@
 import type { ClipConfig } from '../clip/config.js';
 import type { ImageSource } from '../data/types.js';
-import { anchorAttentionWeights } from '../ops/anchorAttention.js';
+import { AnchorTable, anchorAttentionWeights } from '../ops/anchorAttention.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { argMaxRows, topOne } from './accuracy.js';
 import { imageFeatures, overRows } from './features.js';
@@ -16,10 +16,15 @@ type Classifier = { config: ClipConfig; params: TensorMap };
 
 /** Both branches' probabilities for features x, row-major [N, D], not normalised. */
 export function lgrProbabilities(model: Classifier & { anchors: Anchors }, x: Float32Array): BranchProbabilities {
-  return overRows(x, model.config.embedDim, (rows) => {
-    const z = lgrLogits(model.params, rows, model.anchors, model.params.logit_scale as tf.Scalar);
-    return { visual: tf.softmax(z.visual), text: tf.softmax(z.text) };
-  });
+  const table = new AnchorTable(model.anchors.embeddings, model.anchors.counts);
+  try {
+    return overRows(x, model.config.embedDim, (rows) => {
+      const z = lgrLogits(model.params, rows, table, model.params.logit_scale as tf.Scalar);
+      return { visual: tf.softmax(z.visual), text: tf.softmax(z.text) };
+    });
+  } finally {
+    table.dispose();
+  }
 }
 
 /** The vision-only baseline's predictions: class of each picture. */

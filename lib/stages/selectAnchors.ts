@@ -2,6 +2,7 @@ import { VlltrError } from '../errors.js';
 import { Arguments, type Integers } from '../ops/arguments.js';
 import { product } from '../ops/product.js';
 import { tf } from '../runtime/tf.js';
+import { capturedPass } from './capturedPass.js';
 
 export interface SelectAnchorsArguments {
   /** Sentence features, unit rows, float32 [Σ counts, D], grouped by class. */
@@ -83,18 +84,16 @@ function scoreSentences(
   scale: number,
   anchors: number,
 ): SelectedAnchors {
-  const [sentences, dim] = text.shape;
-  const { order, starts } = groupByClass(labels, counts.length);
-  const images = tf.tidy(() => tf.transpose(tf.gather(image, order)) as tf.Tensor2D);
-  const losses = new Float32Array(sentences);
+  const dim = text.shape[1];
+  const imagesOf = counts.map((): number[] => []);
+  for (let i = 0; i < labels.length; i++) imagesOf[labels[i]!]!.push(i);
+  const losses = imageLosses(text, image, counts, imagesOf, scale);
   const selected: number[][] = [];
   let first = 0;
   counts.forEach((count, c) => {
     const rows = readRows(text, first, count);
     const own = losses.subarray(first, first + count);
-    const [start, end] = [starts[c]!, starts[c + 1]!];
-    if (end > start) own.set(imageLosses(text, first, count, images, start, end, scale));
-    else own.set(zeroShotLosses(rows, dim, scale));
+    if (imagesOf[c]!.length === 0) own.set(zeroShotLosses(rows, dim, scale));
     // The same sentence twice could differ by a rounding, by its place in the tile: take the first one's loss.
     firstEqualRow(rows, dim, count).forEach((twin, s) => {
       own[s] = own[twin]!;
@@ -102,19 +101,7 @@ function scoreSentences(
     selected.push(bestFirst(own).slice(0, anchors));
     first += count;
   });
-  images.dispose();
   return { losses, selected };
-}
-
-/** Image indices by class, and where each class starts among them. */
-function groupByClass(labels: ArrayLike<number>, classes: number): { order: Int32Array; starts: Int32Array } {
-  const starts = new Int32Array(classes + 1);
-  for (let i = 0; i < labels.length; i++) starts[labels[i]! + 1]! += 1;
-  for (let c = 0; c < classes; c++) starts[c + 1]! += starts[c]!;
-  const next = starts.slice();
-  const order = new Int32Array(labels.length);
-  for (let i = 0; i < labels.length; i++) order[next[labels[i]!]!++] = i;
-  return { order, starts };
 }
 
 function readRows(matrix: tf.Tensor2D, start: number, count: number): Float32Array {
@@ -122,30 +109,65 @@ function readRows(matrix: tf.Tensor2D, start: number, count: number): Float32Arr
   return tf.tidy(() => tf.slice(matrix, [start, 0], [count, -1]).dataSync<'float32'>()) as Float32Array;
 }
 
-/** −mean of log softmax over `images` [D, N], at columns [`start`, `end`), of `count` sentences from row `first` on. */
+/**
+ * −mean of log softmax over all images, at those of the sentence's class, of every sentence [S]; of no meaning where the
+ * class has none. Sentences go in tiles of one size whatever their class, the last tile overlapping the one before.
+ */
 function imageLosses(
   text: tf.Tensor2D,
-  first: number,
-  count: number,
-  images: tf.Tensor2D,
-  start: number,
-  end: number,
+  image: tf.Tensor2D,
+  counts: readonly number[],
+  imagesOf: readonly (readonly number[])[],
   scale: number,
 ): Float32Array {
-  const out = new Float32Array(count);
-  const step = Math.max(1, Math.floor(TILE_ELEMENTS / images.shape[1]));
-  for (let s = 0; s < count; s += step) {
-    const tile = tf.tidy(() => {
-      const rows = tf.slice(text, [first + s, 0], [Math.min(step, count - s), -1]);
-      const similarity = product(tf.mul(rows, scale), images);
-      const top = tf.max(similarity, 1, true);
-      const logSum = tf.log(tf.sum(tf.exp(tf.sub(similarity, top)), 1, true));
-      const own = tf.sub(tf.slice(similarity, [0, start], [-1, end - start]), top);
-      return tf.mean(tf.sub(logSum, own), 1).dataSync();
+  const [sentences, images] = [text.shape[0], image.shape[0]];
+  const out = new Float32Array(sentences);
+  if (images === 0) return out;
+  const tile = Math.max(1, Math.min(sentences, Math.floor(TILE_ELEMENTS / images)));
+  const classOf = counts.flatMap((count, c) => new Array<number>(count).fill(c));
+  const constant = { images: tf.transpose(image), scale: tf.scalar(scale) };
+  const captured = capturedPass('selectAnchors', tileLosses);
+  // Made here: comparing classes by broadcast costs wasm ten times the rest. The array serves all tiles.
+  const share = new Float32Array(tile * images);
+  const setShare = (classes: readonly number[], value: (images: number) => number): void =>
+    classes.forEach((c, s) => {
+      for (const i of imagesOf[c]!) share[s * images + i] = value(imagesOf[c]!.length);
     });
-    out.set(tile, s);
+  try {
+    for (let first = 0; first < sentences; first += tile) {
+      const from = Math.min(first, sentences - tile);
+      const classes = classOf.slice(from, from + tile);
+      setShare(classes, (count) => 1 / count);
+      const losses = tf.tidy(() => {
+        const rows = tf.slice(text, [from, 0], [tile, -1]);
+        const inputs = { rows, share: tf.tensor2d(share, [tile, images]) };
+        const { loss } = tile < sentences ? captured(constant, inputs).outputs : tileLosses(constant, inputs);
+        return loss.dataSync<'float32'>();
+      });
+      setShare(classes, () => 0);
+      out.set(losses, from);
+    }
+  } finally {
+    captured.dispose();
+    tf.dispose(constant);
   }
   return out;
+}
+
+/**
+ * The losses of one tile, [R].
+ * @param constant images [D, N]; exp(logitScale)
+ * @param inputs sentences [R, D]; the share of each image in each one's mean [R, N]
+ */
+function tileLosses(
+  constant: { images: tf.Tensor; scale: tf.Tensor },
+  inputs: { rows: tf.Tensor; share: tf.Tensor },
+): { loss: tf.Tensor } {
+  const scaled = tf.mul(inputs.rows, constant.scale) as tf.Tensor2D;
+  const similarity = product(scaled, constant.images as tf.Tensor2D);
+  const shifted = tf.sub(similarity, tf.max(similarity, 1, true));
+  const logSum = tf.log(tf.sum(tf.exp(shifted), 1));
+  return { loss: tf.sub(logSum, tf.sum(tf.mul(shifted, inputs.share), 1)) };
 }
 
 /** −scale·⟨t_s, m⟩ with m the unit mean of the rows. */

@@ -9,51 +9,16 @@ import { canCapture, capture, type Step } from '../../lib/runtime/capture/index.
 import { type TensorMap, tf } from '../../lib/runtime/tf.js';
 import { buildAnchors } from '../../lib/stages/anchors.js';
 import { trainBaseline } from '../../lib/stages/baseline.js';
-import { imageFeatures, sentenceFeatures } from '../../lib/stages/features.js';
 import { finetune } from '../../lib/stages/finetune.js';
 import type { BaselineOptions, FinetuneOptions, PretrainOptions, StageRun } from '../../lib/stages/options.js';
 import { pretrain } from '../../lib/stages/pretrain.js';
 import { TextBank } from '../../lib/stages/textBank.js';
 import { checkpointPath } from '../../lib/training/loop.js';
+import { expectAgree, type Values } from './agreement.js';
 import { hashed } from './hashed.js';
-import { hashedParams } from './hashedClip.js';
+import { hashedParams, sizes, text } from './hashedClip.js';
+import { features, scores } from './passParity.js';
 import { colourData, tinyClip } from './tinyClip.js';
-
-/** Values by name. */
-type Values = Record<string, ArrayLike<number>>;
-
-const largestOf = (values: ArrayLike<number>): number =>
-  Array.from(values).reduce((a, b) => Math.max(a, Math.abs(b)), 0);
-
-/**
- * The values agree: to the bit where `tolerance` is 0, else up to `tolerance` times the largest of a tensor or, where its
- * numbers cancel to about 0, a thousandth of the largest of its kind (the first word of its name).
- */
-export function expectAgree(found: Values, expected: Values, tolerance: number): void {
-  expect(Object.keys(found)).toEqual(Object.keys(expected));
-  const kindOf = (name: string): string => name.split(' ')[0]!;
-  const kinds = new Map<string, number>();
-  for (const [name, wanted] of Object.entries(expected))
-    kinds.set(kindOf(name), Math.max(kinds.get(kindOf(name)) ?? 0, largestOf(wanted)));
-  for (const [name, wanted] of Object.entries(expected)) {
-    const is = found[name]!;
-    expect(is.length, name).toBe(wanted.length);
-    const scale = Math.max(largestOf(wanted), 1e-3 * kinds.get(kindOf(name))!);
-    let error = 0;
-    for (let i = 0; i < wanted.length; i++) {
-      if (Object.is(is[i], wanted[i])) continue;
-      const off = tolerance === 0 ? Infinity : Math.abs(is[i]! - wanted[i]!) / scale;
-      error = Math.max(error, Number.isNaN(off) ? Infinity : off);
-    }
-    expect(error, name).toBeLessThanOrEqual(tolerance);
-  }
-}
-
-const sizes: Record<string, ClipConfig['visual']> = {
-  resnet: { kind: 'resnet', layers: [1, 2, 1], width: 8, imageSize: 24 },
-  vit: { kind: 'vit', layers: 2, width: 24, heads: 3, patchSize: 5, imageSize: 15 },
-};
-const text: ClipConfig['text'] = { contextLength: 13, vocabSize: 97, width: 24, heads: 3, layers: 2 };
 
 /** Loss and the gradient of every parameter that has one. */
 function differentiate(
@@ -241,54 +206,14 @@ function stages(tolerance: number): void {
   });
 }
 
-/** Rows of features, and how many are computed at once: more are captured, in batches of so many. */
-const BATCH = 256;
-
-function features(tolerance: number): void {
-  const count = 300;
-  it.each(['resnet', 'vit'] as const)('of more pictures than a batch: %s', async (kind) => {
-    const images = colourData(sizes[kind]!.imageSize).train;
-    const config: ClipConfig = { embedDim: 10, visual: sizes[kind]!, text };
-    const params = hashedParams(config);
-    const chosen = Array.from({ length: count }, (_, i) => (7 * i) % images.length);
-    const all = await imageFeatures(config, params, images, chosen);
-    const parts = [chosen.slice(0, BATCH), chosen.slice(BATCH)];
-    const [first, rest] = await Promise.all(parts.map((part) => imageFeatures(config, params, images, part)));
-    expectRows(all, first!, rest!, config.embedDim, tolerance);
-    expectAgree({ again: await imageFeatures(config, params, images, chosen) }, { again: all }, 0);
-    tf.dispose(params);
-  });
-
-  it('of more sentences than a batch', () => {
-    const config: ClipConfig = { embedDim: 10, visual: sizes.vit!, text: { ...text, vocabSize: 49408 } };
-    const params = hashedParams(config);
-    const words = ['red', 'green', 'a', 'blue', 'the', 'old'];
-    // Of one length, so that the order in which they are computed is that of the list.
-    const sentences = Array.from({ length: count }, (_, i) =>
-      [0, 1, 2].map((k) => words[Math.floor(i / 6 ** k) % 6]).join(' '),
-    );
-    const of = (list: string[]) => sentenceFeatures(config, params, new TextBank([list], text.contextLength));
-    const all = of(sentences);
-    expectRows(all, of(sentences.slice(0, BATCH)), of(sentences.slice(BATCH)), config.embedDim, tolerance);
-    expectAgree({ again: of(sentences) }, { again: all }, 0);
-    tf.dispose(params);
-  });
-}
-
-/** A whole batch agrees up to `tolerance`; the rows of another batch size up to rounding at least. */
-function expectRows(all: Float32Array, first: Float32Array, rest: Float32Array, dim: number, tolerance: number): void {
-  expect(all.length).toBe(first.length + rest.length);
-  expectAgree({ features: all.subarray(0, BATCH * dim) }, { features: first }, tolerance);
-  expectAgree({ features: all.subarray(BATCH * dim) }, { features: rest }, Math.max(tolerance, 5e-6));
-}
-
 /**
  * Captured against op by op: losses, every gradient and new statistics of the encoders; the whole first update of the
- * stages; features. Captured runs repeat to the bit.
+ * stages; features and scores. Captured runs repeat to the bit.
  */
 export function describeParity(tolerance: number): void {
   it('is captured', () => expect(canCapture()).toBe(true));
   describe('an encoder', () => encoders(tolerance));
   describe('a stage', () => stages(tolerance));
   describe('features', () => features(tolerance));
+  describe('scores', () => scores(tolerance));
 }

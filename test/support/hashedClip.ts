@@ -5,6 +5,13 @@ import type { FileTensors } from '../../lib/files/safetensors.js';
 import type { TensorMap } from '../../lib/runtime/tf.js';
 import { hashed } from './hashed.js';
 
+/** Small encoders of odd sizes. */
+export const sizes: Record<string, ClipConfig['visual']> = {
+  resnet: { kind: 'resnet', layers: [1, 2, 1], width: 8, imageSize: 24 },
+  vit: { kind: 'vit', layers: 2, width: 24, heads: 3, patchSize: 5, imageSize: 15 },
+};
+export const text: ClipConfig['text'] = { contextLength: 13, vocabSize: 97, width: 24, heads: 3, layers: 2 };
+
 /** Shape in PyTorch's layout. */
 export function fileShape(shape: readonly number[], layout: string): number[] {
   const order = layout === 'conv' ? [3, 2, 0, 1] : layout === 'linear' ? [1, 0] : shape.map((_, i) => i);
