@@ -1,0 +1,151 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { saveClip } from '../../lib/clip/checkpoint.js';
+import { openFolder } from '../../lib/data/folder.js';
+import { ready } from '../../lib/runtime/ready.js';
+import { cli } from '../support/cli.js';
+import { writePictures } from '../support/pictures.js';
+import { tinyClip } from '../support/tinyClip.js';
+
+const root = mkdtempSync(join(tmpdir(), 'vl-ltr-run-'));
+const at = (...names: string[]): string => join(root, ...names);
+const json = (...names: string[]) => JSON.parse(readFileSync(at(...names), 'utf8'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const FAST = ['--batch', '16', '--lr', '0.01', '--batch-norm', 'train', '--augment', 'none', '--evaluate-every', '0'];
+
+beforeAll(async () => {
+  await ready({ backend: 'cpu', kernels: 'tfjs' });
+  await writePictures(at('split'), [8, 4, 2], ['train', 'val', 'test']);
+  const data = await openFolder(at('split'), { imageSize: 16 });
+  const model = tinyClip(data);
+  await saveClip(at('clip.safetensors'), model.config, model.params);
+});
+
+const from = (): string[] => ['--from', at('clip.safetensors')];
+
+describe('a run folder', () => {
+  const args = (...more: string[]): string[] => [
+    ...['pretrain', at('split'), ...from(), '--run', at('long'), '--checkpoint-every', '2', '--beta', '0', ...FAST],
+    ...more,
+  ];
+
+  it('--dry-run prints the whole configuration and writes nothing', async () => {
+    const done = await cli(args('--steps', '7', '--dry-run'));
+    expect(done.code, done.stderr).toBe(0);
+    const { command, data, options, ...models } = JSON.parse(done.stdout);
+    expect([command, data, options.steps, options.distillWeight]).toEqual(['pretrain', at('split'), 7, 0]);
+    expect([models.from, models.teacher]).toEqual([at('clip.safetensors'), at('clip.safetensors')]);
+    const shipped = JSON.parse((await cli(['pretrain', at('split'), '--dry-run'])).stdout);
+    expect([shipped.from, shipped.teacher]).toEqual(
+      Array(2).fill(expect.stringMatching(/icon-lt-teacher.safetensors$/)),
+    );
+    expect(options.weightDecay).toBeGreaterThan(0);
+    expect(existsSync(at('long'))).toBe(false);
+  });
+
+  it("the authors' schedule and treatment of the logit scale are options, and part of the configuration", async () => {
+    const options = async (...more: string[]) => JSON.parse((await cli([...more, '--dry-run'])).stdout).options;
+    const flags = ['--schedule', 'epoch-cosine', '--decay-scalars', '--free-logit-scale'];
+    for (const command of [['pretrain', at('split')], ['clip']]) {
+      expect(await options(...command)).toMatchObject({
+        schedule: 'cosine',
+        decayScalars: false,
+        freeLogitScale: false,
+      });
+      expect(await options(...command, ...flags)).toMatchObject({
+        schedule: 'epoch-cosine',
+        decayScalars: true,
+        freeLogitScale: true,
+      });
+    }
+    const finetune = ['finetune', at('split'), '--schedule', 'epoch-cosine'];
+    expect(await options(...finetune)).toMatchObject({ schedule: 'epoch-cosine' });
+  });
+
+  it('stopped by Ctrl-C keeps its checkpoint, exits 130, and goes on only as it was begun', async () => {
+    const begun = (): boolean =>
+      existsSync(at('long', 'checkpoints')) && readdirSync(at('long', 'checkpoints')).length > 0;
+    const stopped = await cli(args('--steps', '100000'), { kill: begun, signal: 'SIGINT' });
+    expect(stopped.code, stopped.stderr).toBe(130);
+    expect(stopped.stderr).toMatch(/pretrain was stopped after step \d+/);
+    expect(begun()).toBe(true);
+    expect(existsSync(at('long', 'summary.json'))).toBe(false);
+
+    const config = readFileSync(at('long', 'config.json'), 'utf8');
+    const before = readdirSync(at('long', 'checkpoints'));
+    const anew = await cli(args('--steps', '100000'));
+    expect(anew.code).toBe(1);
+    expect(anew.stderr).toMatch(/unfinished pretrain run; add --resume to go on, or --force/);
+    const other = await cli(args('--steps', '9', '--resume'));
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(/options\.steps: 100000 → 9/);
+    expect(readFileSync(at('long', 'config.json'), 'utf8')).toBe(config);
+    expect(readdirSync(at('long', 'checkpoints'))).toEqual(before);
+
+    const forced = await cli(args('--steps', '2', '--force'));
+    expect(forced.code, forced.stderr).toBe(0);
+    expect(json('long', 'config.json').options.steps).toBe(2);
+    const foreign = await cli(['finetune', at('split'), '--from', at('long'), '--run', at('long')]);
+    expect(foreign.code).toBe(1);
+    expect(foreign.stderr).toContain('holds a finished pretrain run; give finetune a folder of its own');
+    expect(existsSync(at('long', 'model.safetensors'))).toBe(true);
+    const both = await cli(args('--resume', '--force'));
+    expect(both.code).toBe(2);
+  });
+
+  it('of stage 2, killed while it trains and resumed, gives the numbers and the model of an unbroken run', async () => {
+    const tune = (run: string, ...more: string[]): string[] => [
+      ...[
+        'finetune',
+        at('split'),
+        ...from(),
+        '--run',
+        at(run),
+        '--steps',
+        '40',
+        '--encoder-rate',
+        '1',
+        '--anchors',
+        '2',
+      ],
+      ...['--checkpoint-every', '4', ...FAST, '--evaluate-every', '10', '--mixup', '--json', ...more],
+    ];
+    const whole = await cli(tune('whole'));
+    expect(whole.code, whole.stderr).toBe(0);
+    const checkpoints = (): string[] =>
+      existsSync(at('cut', 'checkpoints')) ? readdirSync(at('cut', 'checkpoints')) : [];
+    const inTheMiddle = (): boolean => checkpoints().some((name) => /^finetune-(8|12|16)\.safetensors$/.test(name));
+    const cut = await cli(tune('cut'), { kill: inTheMiddle });
+    expect(cut.code).toBeNull();
+    expect(existsSync(at('cut', 'model.safetensors'))).toBe(false);
+    const resumed = await cli(tune('cut', '--resume'));
+    expect(resumed.code, resumed.stderr).toBe(0);
+
+    const summary = ({ stdout }: { stdout: string }) => ({
+      ...JSON.parse(stdout.replaceAll(at('cut'), at('whole'))),
+      trainingSeconds: undefined,
+    });
+    expect(summary(resumed)).toEqual(summary(whole));
+    expect(summary(whole).results).toBeDefined();
+    const metrics = (run: string) =>
+      readFileSync(at(run, 'metrics.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => ({ ...JSON.parse(line), seconds: undefined }));
+    expect(metrics('cut')).toEqual(metrics('whole'));
+    expect(metrics('cut').at(-1).step).toBe(40);
+    const bytes = (run: string) => readFileSync(at(run, 'model.safetensors'));
+    expect(bytes('cut').equals(bytes('whole'))).toBe(true);
+  });
+
+  it('that has not finished is no model', async () => {
+    mkdirSync(at('half'));
+    writeFileSync(at('half', 'config.json'), '{"command": "pretrain"}');
+    const found = await cli(['finetune', at('split'), '--from', at('half'), '--run', at('y')]);
+    expect(found.code).toBe(1);
+    expect(found.stderr).toContain('half has no model.safetensors: its run has not finished');
+  });
+});
