@@ -262,6 +262,17 @@ onTensorFlow('capture refuses, by the name of the op and the place,', () => {
       return outputs(tf.sum(tf.cast(rows, 'float32')));
     };
     expectRefused(step, { x: own(tf.ones([3])) }, /gives Cast a tensor whose shape depends on values/, 'cast');
+    const counted: MapStep = (_, { x }) => {
+      at = line() + 1;
+      const chosen = tf.image.nonMaxSuppression(tf.zeros([3, 4]), x as tf.Tensor1D, 2);
+      return outputs(tf.mul(x!, chosen.shape[0]));
+    };
+    expectRefused(
+      counted,
+      { x: own(tf.ones([3])) },
+      /takes from NonMaxSuppressionV3 a tensor whose shape/,
+      'nonMaxSuppression',
+    );
   });
 
   it('tensors of strings', () => {

@@ -176,10 +176,10 @@ export class Recorder {
       this.#fail(`gives ${name} a tensor that did not come from TensorFlow.js (${describe(origin())})`);
       return undefined;
     }
-    if (!isCalledByName() && inputs.some((id) => this.#shapeless.has(id))) {
-      this.#fail(`gives ${name} a tensor whose shape depends on values (${describe(origin())})`);
-      return undefined;
-    }
+    // TensorFlow.js computes with shapes: they would be frozen too.
+    const refuseShape = (of: 'gives' | 'takes from'): undefined =>
+      this.#fail(`${of} ${name} a tensor whose shape depends on values (${describe(origin())})`);
+    if (!isCalledByName() && inputs.some((id) => this.#shapeless.has(id))) return refuseShape('gives');
     const attributes = given.map((a) => ({ ...a, value: Array.isArray(a.value) ? [...a.value] : a.value }));
     const index = this.#ops.length;
     let added: ReturnType<FunctionGraph['op']>;
@@ -195,6 +195,7 @@ export class Recorder {
       this.#refuse(`${(error as Error).message} (${name}: ${describe(origin())})`, error);
       return undefined;
     }
+    if (!isCalledByName() && added.types.some(({ shape }) => !shape)) return refuseShape('takes from');
     const ids = added.types.map(() => --this.#lastId);
     const source: Source = { kind: 'op', op: { index, name, attributes, inputs: [...inputs], outputs: ids } };
     ids.forEach((id, output) => {
@@ -250,7 +251,7 @@ export class Recorder {
     for (const id of this.#disposed) this.#binding.deleteTensor(id);
   }
 
-  #fail(what: string): void {
+  #fail(what: string): undefined {
     this.#refuse(`it ${what}.`);
   }
 
