@@ -75,7 +75,7 @@ export interface AddonInfo {
   readonly calls: number;
 }
 
-export type Isa = 'avx512' | 'avx2' | 'generic';
+export type Isa = 'avx512bf16' | 'avx512' | 'avx2' | 'generic';
 
 /** A tensor's type (TF_DataType) and shape. */
 export interface TensorType {

@@ -16,6 +16,7 @@ struct LayerNormKernels {
                    const float* mean, const float* rstd, float* dx, double* dgamma, double* dbeta);
 };
 
+extern const LayerNormKernels kLayerNormAvx512Bf16;
 extern const LayerNormKernels kLayerNormAvx512;
 extern const LayerNormKernels kLayerNormAvx2;
 extern const LayerNormKernels kLayerNormGeneric;

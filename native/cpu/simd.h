@@ -22,6 +22,7 @@ constexpr int64_t kFloats = VLLTR_VECTOR_BYTES / 4;
 constexpr int64_t kDoubles = VLLTR_VECTOR_BYTES / 8;
 
 typedef float FloatVector __attribute__((vector_size(VLLTR_VECTOR_BYTES)));
+typedef int32_t IntVector __attribute__((vector_size(VLLTR_VECTOR_BYTES)));
 typedef double DoubleVector __attribute__((vector_size(VLLTR_VECTOR_BYTES)));
 typedef float HalfVector __attribute__((vector_size(VLLTR_VECTOR_BYTES / 2)));  // kDoubles floats
 
@@ -36,6 +37,8 @@ template <class Vector>
 inline void store(void* to, Vector vector) {
   __builtin_memcpy(to, &vector, sizeof vector);
 }
+
+inline FloatVector broadcast(float value) { return value - FloatVector{}; }  // x - 0 is x, -0 too
 
 /** kDoubles floats (or one) as doubles. */
 template <class Wide>

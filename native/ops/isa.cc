@@ -20,11 +20,13 @@ bool hasAvx512() {
   return hasAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+bool hasAvx512Bf16() { return hasAvx512() && __builtin_cpu_supports("avx512bf16"); }
 #endif
 
 // Best first; the one that runs everywhere last.
 constexpr Candidate kCandidates[] = {
 #if defined(VLLTR_X86)
+    {Isa::kAvx512Bf16, "avx512bf16", hasAvx512Bf16},
     {Isa::kAvx512, "avx512", hasAvx512},
     {Isa::kAvx2, "avx2", hasAvx2},
 #endif
@@ -35,6 +37,8 @@ constexpr Candidate kCandidates[] = {
 
 const char* isaName(Isa isa) {
   switch (isa) {
+    case Isa::kAvx512Bf16:
+      return "avx512bf16";
     case Isa::kAvx512:
       return "avx512";
     case Isa::kAvx2:

@@ -11,22 +11,13 @@
 #include <vector>
 
 #include "check.h"
+#include "random.h"
 #include "vlltr/isa.h"
 
 namespace {
 
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
-
-/** xorshift64*, centred on 0 with unit variance. */
-struct Random {
-  uint64_t state;
-  float operator()() {
-    state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
-    const double uniform = static_cast<double>((state * 2685821657736338717ull) >> 11) * 0x1p-53;
-    return static_cast<float>((uniform - 0.5) * std::sqrt(12.0));
-  }
-};
 
 struct Problem {
   int64_t rows, width;

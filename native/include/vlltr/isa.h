@@ -8,7 +8,7 @@
 
 namespace vlltr {
 
-/** `generic`, `avx2` or `avx512`. */
+/** `generic`, `avx2`, `avx512` or `avx512bf16`. */
 const char* isaName(Isa isa);
 
 /** The instruction sets that this build has and this processor runs, best first. */
