@@ -7,10 +7,6 @@
 namespace vlltr {
 namespace {
 
-// One panel of B over this depth takes half of a 32 KiB L1 cache or less in float32 (32 KiB of 48 with
-// AVX-512).
-constexpr int64_t kDepthBlock = 256;
-
 /** A tile at the lower or right edge of C, of which only a part exists. */
 template <class Step>
 void multiplyEdge(int64_t steps, const char* a, const char* b, int64_t rows, int64_t columns, float* c,
@@ -25,27 +21,22 @@ void multiplyEdge(int64_t steps, const char* a, const char* b, int64_t rows, int
 }
 
 template <class Step>
-void multiply(int64_t rows, int64_t columns, int64_t depth, GemmPanels a, GemmPanels b, float* c,
+void multiply(int64_t rows, int64_t columns, int64_t depth, const void* a, const void* b, float* c,
               int64_t cStride, bool accumulate) {
-  int64_t from = 0;
-  do {  // with depth 0 too, for the zeros
-    const int64_t steps = (smaller(kDepthBlock, depth - from) + Step::kDepth - 1) / Step::kDepth;
-    const char* columnPanel = static_cast<const char*>(b.data) + from / Step::kDepth * Step::kColumnBytes;
-    for (int64_t j = 0; j < columns; j += kTileColumns, columnPanel += b.stride) {
-      const char* rowPanel = static_cast<const char*>(a.data) + from / Step::kDepth * Step::kRowBytes;
-      for (int64_t i = 0; i < rows; i += kTileRows, rowPanel += a.stride) {
-        float* tile = c + i * cStride + j;
-        if (i + kTileRows <= rows && j + kTileColumns <= columns) {
-          multiplyTile<Step>(steps, rowPanel, columnPanel, tile, cStride, accumulate);
-        } else {
-          multiplyEdge<Step>(steps, rowPanel, columnPanel, smaller(kTileRows, rows - i),
-                             smaller(kTileColumns, columns - j), tile, cStride, accumulate);
-        }
+  const int64_t steps = (depth + Step::kDepth - 1) / Step::kDepth;
+  const char* columnPanel = static_cast<const char*>(b);
+  for (int64_t j = 0; j < columns; j += kTileColumns, columnPanel += steps * Step::kColumnBytes) {
+    const char* rowPanel = static_cast<const char*>(a);
+    for (int64_t i = 0; i < rows; i += kTileRows, rowPanel += steps * Step::kRowBytes) {
+      float* tile = c + i * cStride + j;
+      if (i + kTileRows <= rows && j + kTileColumns <= columns) {
+        multiplyTile<Step>(steps, rowPanel, columnPanel, tile, cStride, accumulate);
+      } else {
+        multiplyEdge<Step>(steps, rowPanel, columnPanel, smaller(kTileRows, rows - i),
+                           smaller(kTileColumns, columns - j), tile, cStride, accumulate);
       }
     }
-    accumulate = true;
-    from += kDepthBlock;
-  } while (from < depth);
+  }
 }
 
 // Pairs where the processor multiplies pairs; else floats, since every factor of A is widened in each

@@ -4,10 +4,9 @@
 #include <limits>
 #include <string>
 
-#include "cpu/gemm.h"
 #include "cpu/select.h"
 #include "ops/arguments.h"
-#include "ops/gemm_kernels.h"
+#include "ops/gemm_blocks.h"
 #include "ops/workspace.h"
 #include "vlltr/thread_pool.h"
 
@@ -48,19 +47,6 @@ Status check(const Gemm& call) {
                     {span("c", call.c, extent(m, n, call.cStride))});
 }
 
-int64_t blocks(int64_t count, int64_t block) { return (count + block - 1) / block; }
-
-/** Packs `rows` rows, a block of rows a part. */
-void packInParallel(ThreadPool& pool, const GemmSide& side, decltype(GemmPrecision::packA) pack,
-                    int64_t block, GemmSource source, int64_t rows, int64_t depth, char* panels) {
-  pool.run(blocks(rows, block), [&](int64_t part) {
-    const int64_t row = part * block;
-    GemmSource from = source;
-    from.data += row * (source.transposed ? 1 : source.stride);
-    pack(from, std::min(block, rows - row), depth, panels + row / side.rows * side.panelBytes(depth));
-  });
-}
-
 }  // namespace
 
 Status gemmKernels(const GemmKernels** kernels) {
@@ -77,25 +63,32 @@ Status gemm(const Gemm& call) {
   VLLTR_RETURN_IF_ERROR(gemmKernels(&kernels));
   VLLTR_RETURN_IF_ERROR(ThreadPool::shared(&pool));
   const GemmPrecision& use = kernels->of(call.precision);
-  const int64_t m = call.rows, n = call.columns, k = call.depth, block = kernels->block;
+  const int64_t m = call.rows, n = call.columns, k = call.depth;
   if (m == 0 || n == 0) return Status();
 
+  const Blocks rows(m, kernels->block, use.a.rows), columns(n, kernels->block, use.b.rows);
+  const Blocks depths(k, kernels->block, use.a.depthStep);
+  PackedOperand a(use.a, use.packA, m, depths), b(use.b, use.packB, n, depths);
   Workspace workspace;
-  const int64_t aBytes = Workspace::aligned(use.a.bytes(m, k));
-  if (!workspace.reserve(aBytes + use.b.bytes(n, k))) {
+  if (!workspace.reserve(a.bytes() + b.bytes())) {
     return Status(Code::kResourceExhausted, "gemm: no memory for packed copies of a and b");
   }
-  char* const a = workspace.at(0);
-  char* const b = workspace.at(aBytes);
+  a.place(workspace.at(0));
+  b.place(workspace.at(a.bytes()));
   // Seen as A Bᵀ: b is transposed as packing understands it where the caller's is not.
-  packInParallel(*pool, use.a, use.packA, block, {call.a.data, call.a.stride, call.a.transposed}, m, k, a);
-  packInParallel(*pool, use.b, use.packB, block, {call.b.data, call.b.stride, !call.b.transposed}, n, k, b);
-
-  const int64_t across = blocks(n, block);
-  pool->run(blocks(m, block) * across, [&](int64_t part) {
-    const int64_t i = part / across * block, j = part % across * block;
-    use.multiply(std::min(block, m - i), std::min(block, n - j), k, use.a.at(use.a.whole(a, k), i, 0),
-                 use.b.at(use.b.whole(b, k), j, 0), call.c + i * call.cStride + j, call.cStride, false);
+  const GemmSource sourceA{call.a.data, call.a.stride, call.a.transposed};
+  const GemmSource sourceB{call.b.data, call.b.stride, !call.b.transposed};
+  pool->run(rows.count + columns.count, [&](int64_t part) {
+    if (part < rows.count) {
+      a.pack(sourceA, rows.first(part), rows.size(part));
+    } else {
+      b.pack(sourceB, columns.first(part - rows.count), columns.size(part - rows.count));
+    }
+  });
+  pool->run(rows.count * columns.count, [&](int64_t part) {
+    const int64_t i = part / columns.count, j = part % columns.count;
+    float* c = call.c + rows.first(i) * call.cStride + columns.first(j);
+    multiplyBlock(use, rows.size(i), columns.size(j), a, rows.first(i), b, columns.first(j), c, call.cStride);
   });
   return Status();
 }
