@@ -63,37 +63,41 @@ inline void storeWords(int32_t* to, IntVector vector) {
 constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /**
- * kFloats words of depth of up to kFloats rows, from `source` (row-major), as `to[word * kRows + row]`.
- * `elements`: how much depth there is.
+ * `words` words (a multiple of kFloats) of kRows rows of `source` (row-major), as `to[word * kRows + row]`. A
+ * vector's worth of rows at a time: more would evict each other's lines where the stride is a power of two.
  */
 template <class Words, int64_t kRows, int64_t kFirstRow>
-inline void packGroup(const float* source, int64_t stride, int64_t rows, int64_t elements, int32_t* to) {
+inline void packAlong(const float* source, int64_t stride, int64_t words, int32_t* to) {
   constexpr int64_t kCount = smaller(kFloats, kRows - kFirstRow);
-  const bool whole = elements >= kFloats * Words::kWidth;
-  IntVector block[kFloats];
+  for (int64_t w = 0; w < words; w += kFloats) {
+    IntVector block[kFloats];
 #pragma GCC unroll 16
-  for (int64_t r = 0; r < kFloats; ++r) {
-    block[r] = IntVector{};
-    if (r >= kCount || kFirstRow + r >= rows) continue;
-    const float* from = source + (kFirstRow + r) * stride;
-    if (whole) {
-      block[r] = Words::along(from);
-    } else {
-      float some[kFloats * Words::kWidth] = {};
-      __builtin_memcpy(some, from, static_cast<size_t>(elements) * sizeof(float));
-      block[r] = Words::along(some);
+    for (int64_t r = 0; r < kFloats; ++r) {
+      block[r] = IntVector{};
+      if (r < kCount) block[r] = Words::along(source + (kFirstRow + r) * stride + w * Words::kWidth);
     }
-  }
-  simd::transpose(block);
-  const int64_t words = smaller(kFloats, (elements + Words::kWidth - 1) / Words::kWidth);
-  if (whole) {
+    simd::transpose(block);
 #pragma GCC unroll 16
-    for (int64_t w = 0; w < kFloats; ++w) storeWords<kCount>(to + w * kRows + kFirstRow, block[w]);
-  } else {
-    for (int64_t w = 0; w < words; ++w) storeWords<kCount>(to + w * kRows + kFirstRow, block[w]);
+    for (int64_t i = 0; i < kFloats; ++i) storeWords<kCount>(to + (w + i) * kRows + kFirstRow, block[i]);
   }
   if constexpr (kFirstRow + kFloats < kRows) {
-    packGroup<Words, kRows, kFirstRow + kFloats>(source, stride, rows, elements, to);
+    packAlong<Words, kRows, kFirstRow + kFloats>(source, stride, words, to);
+  }
+}
+
+/** As above at the edges: `rows` rows (the others become 0) and less than a vector's depth. */
+template <class Words, int64_t kRows>
+__attribute__((noinline)) void packEdge(const float* source, int64_t stride, int64_t rows, int64_t elements,
+                                        int32_t* to) {
+  const int64_t words = smaller(kFloats, (elements + Words::kWidth - 1) / Words::kWidth);
+  for (int64_t r = 0; r < kRows; ++r) {
+    float some[kFloats * Words::kWidth] = {};
+    if (r < rows) {
+      const int64_t count = smaller(elements, kFloats * Words::kWidth);
+      __builtin_memcpy(some, source + r * stride, static_cast<size_t>(count) * sizeof(float));
+    }
+    const IntVector vector = Words::along(some);
+    for (int64_t w = 0; w < words; ++w) to[w * kRows + r] = vector[w];
   }
 }
 
@@ -116,33 +120,42 @@ void pack(GemmSource source, int64_t rows, int64_t depth, void* panels) {
   constexpr int64_t kWordsPerStep = kDepthStep / Words::kWidth;
   const int64_t used = (depth + Words::kWidth - 1) / Words::kWidth;
   const int64_t words = (depth + kDepthStep - 1) / kDepthStep * kWordsPerStep;
-  // A few words of every panel in turn, so that the lines of a transposed source are used while they are
-  // near.
-  constexpr int64_t kChunk = 16;
-  for (int64_t begin = 0; begin < used; begin += kChunk) {
-    const int64_t end = smaller(begin + kChunk, used);
-    auto* panel = static_cast<int32_t*>(panels);
-    for (int64_t row = 0; row < rows; row += kRows, panel += words * kRows) {
-      const int64_t there = smaller(kRows, rows - row);
-      if (source.transposed) {
+  const auto panelOf = [=](int64_t row) { return static_cast<int32_t*>(panels) + row * words; };
+  if (source.transposed) {
+    // A few words of every panel in turn, so that a line that two panels share is used while it is near.
+    constexpr int64_t kChunk = 16;
+    for (int64_t begin = 0; begin < used; begin += kChunk) {
+      const int64_t end = smaller(begin + kChunk, used);
+      for (int64_t row = 0; row < rows; row += kRows) {
         for (int64_t w = begin; w < end; ++w) {
           const int64_t k = w * Words::kWidth;
           const float* first = source.data + k * source.stride + row;
           const bool pair = Words::kWidth == 2 && k + 1 < depth;
-          packAcross<Words, kRows, 0>(first, pair ? first + source.stride : nullptr, there,
-                                      panel + w * kRows);
-        }
-      } else {
-        for (int64_t w = begin; w < end; w += kFloats) {
-          const int64_t k = w * Words::kWidth;
-          packGroup<Words, kRows, 0>(source.data + row * source.stride + k, source.stride, there,
-                                     smaller(depth - k, kFloats * Words::kWidth), panel + w * kRows);
+          packAcross<Words, kRows, 0>(first, pair ? first + source.stride : nullptr,
+                                      smaller(kRows, rows - row), panelOf(row) + w * kRows);
         }
       }
-      if (end == used && words > used) {
-        __builtin_memset(panel + used * kRows, 0,
-                         static_cast<size_t>((words - used) * kRows) * sizeof(int32_t));
+    }
+  } else {
+    for (int64_t row = 0; row < rows; row += kRows) {
+      const float* from = source.data + row * source.stride;
+      int32_t* to = panelOf(row);
+      int64_t w = 0;
+      if (row + kRows <= rows) {
+        w = depth / Words::kWidth / kFloats * kFloats;
+        packAlong<Words, kRows, 0>(from, source.stride, w, to);
       }
+      for (; w < used; w += kFloats) {
+        const int64_t k = w * Words::kWidth;
+        packEdge<Words, kRows>(from + k, source.stride, smaller(kRows, rows - row), depth - k,
+                               to + w * kRows);
+      }
+    }
+  }
+  if (words > used) {
+    for (int64_t row = 0; row < rows; row += kRows) {
+      __builtin_memset(panelOf(row) + used * kRows, 0,
+                       static_cast<size_t>((words - used) * kRows) * sizeof(int32_t));
     }
   }
 }

@@ -99,7 +99,10 @@ inline void multiplyTile(int64_t steps, const char* a, const char* b, float* c, 
     __builtin_prefetch(c + r * cStride, 1);
     __builtin_prefetch(c + r * cStride + kTileColumns - 1, 1);
   }
-  for (; steps > 0; --steps, a += Step::kRowBytes, b += Step::kColumnBytes) Step::add(sums, a, b);
+  for (; steps > 0; --steps, a += Step::kRowBytes, b += Step::kColumnBytes) {
+    __builtin_prefetch(a + 1536);  // the next panels of A come from the L2 cache or farther
+    Step::add(sums, a, b);
+  }
 #pragma GCC unroll 14
   for (int r = 0; r < kTileRows; ++r) {
 #pragma GCC unroll 2

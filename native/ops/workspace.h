@@ -5,15 +5,25 @@
 #include <cstdlib>
 #include <memory>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace vlltr {
 
-/** Memory for packed operands and intermediate blocks, aligned to cache lines; its contents are undefined. */
+/** Memory for packed operands and intermediate blocks, aligned to cache lines (and to huge pages where
+ * large); its contents are undefined. */
 class Workspace {
  public:
   /** False where the memory cannot be had. What was there before is gone. */
   bool reserve(int64_t bytes) {
-    const auto size = (static_cast<size_t>(bytes) + kAlignment - 1) / kAlignment * kAlignment;
-    memory_.reset(std::aligned_alloc(kAlignment, size == 0 ? kAlignment : size));
+    const size_t alignment = static_cast<size_t>(bytes) < kHugePage ? kAlignment : kHugePage;
+    const size_t size = (static_cast<size_t>(bytes) + alignment - 1) / alignment * alignment;
+    memory_.reset(std::aligned_alloc(alignment, size == 0 ? alignment : size));
+#if defined(__linux__)
+    // Fresh memory is faulted in a page at a time: huge ones make that cheap.
+    if (memory_ != nullptr && alignment == kHugePage) madvise(memory_.get(), size, MADV_HUGEPAGE);
+#endif
     return memory_ != nullptr;
   }
 
@@ -27,6 +37,7 @@ class Workspace {
 
  private:
   static constexpr size_t kAlignment = 64;
+  static constexpr size_t kHugePage = size_t{2} << 20;
   struct Free {
     void operator()(void* memory) const { std::free(memory); }
   };
