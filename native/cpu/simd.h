@@ -60,6 +60,13 @@ inline void storeNarrow(float* to, Wide wide) {
   }
 }
 
+inline float squareRoot(float x) { return __builtin_sqrtf(x); }
+
+inline FloatVector squareRoot(FloatVector x) {
+  for (int64_t i = 0; i < kFloats; ++i) x[i] = __builtin_sqrtf(x[i]);  // one instruction, without errno
+  return x;
+}
+
 inline double sum(DoubleVector vector) {
   double total = 0;
   for (int64_t i = 0; i < kDoubles; ++i) total += vector[i];

@@ -24,7 +24,7 @@ Status checkNull(const char* op, const Span& span) {
 
 }  // namespace
 
-Status checkSpans(const char* op, std::initializer_list<Span> inputs, std::initializer_list<Span> outputs) {
+Status checkSpans(const char* op, std::span<const Span> inputs, std::span<const Span> outputs) {
   for (const Span& input : inputs) VLLTR_RETURN_IF_ERROR(checkNull(op, input));
   for (const Span& output : outputs) {
     VLLTR_RETURN_IF_ERROR(checkNull(op, output));
