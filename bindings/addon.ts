@@ -40,6 +40,29 @@ export interface Addon {
   /** Removes a function that `defineFunction` added. */
   removeFunction(binding: string, name: string): void;
 
+  /**
+   * One step of AdamW over all parameters, which lie one behind the other in params, m and v [N]; `grads` are their
+   * gradients in the same order, `rules` weight decay, factor on the learning rate and upper bound of each [grads, 3].
+   * No clipping with `clipNorm` infinite. Fills the new params, m and v [N] and the norm of the gradient [1].
+   */
+  adamw(
+    params: Float32Array,
+    m: Float32Array,
+    v: Float32Array,
+    grads: readonly Float32Array[],
+    rules: Float32Array,
+    learningRate: number,
+    step: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    clipNorm: number,
+    newParams: Float32Array,
+    newM: Float32Array,
+    newV: Float32Array,
+    gradNorm: Float32Array,
+  ): void;
+
   /** Layer norm over rows of length D: x, y [R·D]; gamma, beta [D]; mean, rstd [R]. Fills y, mean and rstd. */
   layerNormForward(
     x: Float32Array,
@@ -128,4 +151,4 @@ export interface TensorFlowRegistration {
 }
 
 /** The ops that the addon registers in TensorFlow (bindings/tensorflow), by name. */
-export const TENSORFLOW_OPS = ['VlltrLayerNorm', 'VlltrLayerNormGrad'] as const;
+export const TENSORFLOW_OPS = ['VlltrAdamw', 'VlltrLayerNorm', 'VlltrLayerNormGrad'] as const;

@@ -61,6 +61,7 @@ constexpr Method kMethods[] = {
     {"canDefineFunctions", 1, false, canDefineFunctions},
     {"defineFunction", 3, false, defineFunction},
     {"removeFunction", 2, false, removeFunction},
+    {"adamw", 15, true, adamw},
     {"layerNormForward", 7, true, layerNormForward},
     {"layerNormBackward", 8, true, layerNormBackward},
 };

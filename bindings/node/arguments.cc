@@ -40,32 +40,48 @@ std::string describe(const Napi::Value& value) {
 
 }  // namespace
 
-void Arguments::refuse(const char* name, const std::string& is, const std::string& expected) {
+void Arguments::refuse(const std::string& name, const std::string& is, const std::string& expected) {
   status_ = invalidArgument(std::string(method_) + ": " + name + " is " + is + ", expected " + expected);
+}
+
+FloatArray Arguments::floatArray(const Napi::Value& value, const std::string& name) {
+  napi_typedarray_type type = napi_int8_array;
+  size_t length = 0;
+  void* data = nullptr;
+  if (!value.IsTypedArray() ||
+      napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_float32_array) {
+    refuse(name, describe(value), "a Float32Array");
+    return {};
+  }
+  return {static_cast<float*>(data), static_cast<int64_t>(length)};
 }
 
 float* Arguments::floats(size_t index, const char* name, int64_t length) {
   if (!status_.ok()) return nullptr;
-  const Napi::Value value = info_[index];
-  napi_typedarray_type type = napi_int8_array;
-  size_t found = 0;
-  void* data = nullptr;
-  if (!value.IsTypedArray() ||
-      napi_get_typedarray_info(value.Env(), value, &type, &found, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_float32_array) {
-    refuse(name, describe(value), "a Float32Array");
-    return nullptr;
+  const FloatArray found = floatArray(info_[index], name);
+  if (status_.ok() && length >= 0 && found.length != length) {
+    refuse(name, std::to_string(found.length) + " values long", std::to_string(length));
   }
-  if (length >= 0 && found != static_cast<size_t>(length)) {
-    refuse(name, std::to_string(found) + " values long", std::to_string(length));
-    return nullptr;
+  return status_.ok() ? found.data : nullptr;
+}
+
+std::vector<FloatArray> Arguments::floatArrays(size_t index, const char* name) {
+  std::vector<FloatArray> found;
+  if (!status_.ok()) return found;
+  if (!info_[index].IsArray()) {
+    refuse(name, describe(info_[index]), "an array of Float32Arrays");
+    return found;
   }
-  return static_cast<float*>(data);
+  const Napi::Array list = info_[index].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length() && status_.ok(); ++i) {
+    found.push_back(floatArray(list.Get(i), std::string(name) + "[" + std::to_string(i) + "]"));
+  }
+  return found;
 }
 
 int64_t Arguments::length(size_t index, const char* name) {
-  floats(index, name);
-  return status_.ok() ? static_cast<int64_t>(info_[index].As<Napi::TypedArray>().ElementLength()) : 0;
+  return status_.ok() ? floatArray(info_[index], name).length : 0;
 }
 
 double Arguments::number(size_t index, const char* name) {

@@ -4,10 +4,17 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "vlltr/status.h"
 
 namespace vlltr::node {
+
+/** The elements of a Float32Array. */
+struct FloatArray {
+  float* data = nullptr;
+  int64_t length = 0;
+};
 
 /** Reads the arguments of one call; after the first wrong one the rest are skipped. See `status()` at the
  * end. */
@@ -17,6 +24,8 @@ class Arguments {
 
   /** A Float32Array with `length` elements, or of any length where `length` is negative. */
   float* floats(size_t index, const char* name, int64_t length = -1);
+  /** An array of Float32Arrays of any length. */
+  std::vector<FloatArray> floatArrays(size_t index, const char* name);
   /** The number of elements of the Float32Array at `index`. */
   int64_t length(size_t index, const char* name);
   /** A JavaScript number. */
@@ -28,7 +37,8 @@ class Arguments {
   const Status& status() const { return status_; }
 
  private:
-  void refuse(const char* name, const std::string& is, const std::string& expected);
+  FloatArray floatArray(const Napi::Value& value, const std::string& name);
+  void refuse(const std::string& name, const std::string& is, const std::string& expected);
 
   const char* method_;
   const Napi::CallbackInfo& info_;

@@ -16,7 +16,8 @@ Napi::Value canDefineFunctions(const Napi::CallbackInfo& info);
 Napi::Value defineFunction(const Napi::CallbackInfo& info);
 Napi::Value removeFunction(const Napi::CallbackInfo& info);
 
-// One function an op and direction; arguments as in bindings/addon.ts. They throw Napi::Error only.
+// One function an op, or an op and direction; arguments as in bindings/addon.ts. They throw Napi::Error only.
+Napi::Value adamw(const Napi::CallbackInfo& info);
 Napi::Value layerNormForward(const Napi::CallbackInfo& info);
 Napi::Value layerNormBackward(const Napi::CallbackInfo& info);
 

@@ -70,6 +70,7 @@ enum TensorFlowCode {
   X(OpKernelConstruction_GetAttrFloat, void, (TF_OpKernelConstruction*, const char*, float*, TF_Status*)) \
   X(OpKernelConstruction_Failure, void, (TF_OpKernelConstruction*, TF_Status*))                           \
   X(OpKernelContext_Failure, void, (TF_OpKernelContext*, TF_Status*))                                     \
+  X(NumInputs, int, (TF_OpKernelContext*))                                                                \
   X(GetInput, void, (TF_OpKernelContext*, int, TF_Tensor**, TF_Status*))                                  \
   X(AllocateOutput, TF_Tensor*,                                                                           \
     (TF_OpKernelContext*, int, int dtype, const int64_t* dims, int rank, size_t bytes, TF_Status*))       \

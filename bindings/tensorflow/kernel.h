@@ -38,6 +38,8 @@ class KernelCall {
   KernelCall(const KernelCall&) = delete;
   KernelCall& operator=(const KernelCall&) = delete;
 
+  /** How many inputs the op was given; those of lists are counted one by one. */
+  int inputs() const { return api().NumInputs(context_); }
   /** Input `index` (float32, as the op's definition has it): its values and shape. */
   Status input(int index, const float** data, Shape* shape);
   /** Input `index`, which must have this shape. */

@@ -40,9 +40,11 @@ Status registerOp(const OpDefinition& op) {
 Status registerAll(Registration* registration) {
   VLLTR_RETURN_IF_ERROR(findApi());
   registration->version = api().Version();
-  for (const OpDefinition& op : layerNormOps()) {
-    VLLTR_RETURN_IF_ERROR(registerOp(op));
-    registration->ops.push_back(op.name);
+  for (const auto& opsOf : {adamwOps, layerNormOps}) {
+    for (const OpDefinition& op : opsOf()) {
+      VLLTR_RETURN_IF_ERROR(registerOp(op));
+      registration->ops.push_back(op.name);
+    }
   }
   return Status();
 }

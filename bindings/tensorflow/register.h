@@ -25,6 +25,7 @@ struct OpDefinition {
 };
 
 // One file an op.
+std::vector<OpDefinition> adamwOps();
 std::vector<OpDefinition> layerNormOps();
 
 struct Registration {
