@@ -63,6 +63,64 @@ export interface Addon {
     gradNorm: Float32Array,
   ): void;
 
+  /**
+   * A table of frozen anchors [C·M·D], of which the first counts[c] of the M (`perClass`) of class c are valid, and its
+   * number. Kept until `deleteAnchorTable`, or until this environment ends.
+   * @param bfloat16 whether it is stored as the classes' means and a remainder in bfloat16
+   */
+  newAnchorTable(anchors: Float32Array, counts: Int32Array, perClass: number, width: number, bfloat16: boolean): number;
+
+  deleteAnchorTable(table: number): void;
+
+  /** Logits [B·C] of the attention of images x [B·D] to a table's anchors; wq, wk [D·D]; logitScale [1]. Fills logits. */
+  anchorAttentionForward(
+    table: number,
+    x: Float32Array,
+    wq: Float32Array,
+    wk: Float32Array,
+    gammaQ: Float32Array,
+    betaQ: Float32Array,
+    gammaK: Float32Array,
+    logitScale: Float32Array,
+    logits: Float32Array,
+  ): void;
+
+  /** Its gradient, from the upstream gradient dlogits [B·C]; fills the rest. */
+  anchorAttentionBackward(
+    table: number,
+    x: Float32Array,
+    wq: Float32Array,
+    wk: Float32Array,
+    gammaQ: Float32Array,
+    betaQ: Float32Array,
+    gammaK: Float32Array,
+    logitScale: Float32Array,
+    detachNorm: boolean,
+    dlogits: Float32Array,
+    dx: Float32Array,
+    dwq: Float32Array,
+    dwk: Float32Array,
+    dgammaQ: Float32Array,
+    dbetaQ: Float32Array,
+    dgammaK: Float32Array,
+    dlogitScale: Float32Array,
+  ): void;
+
+  /** As `anchorAttentionForward`; fills also the weights and the contributions of all anchors, [B·C·M] each. */
+  anchorAttentionWeights(
+    table: number,
+    x: Float32Array,
+    wq: Float32Array,
+    wk: Float32Array,
+    gammaQ: Float32Array,
+    betaQ: Float32Array,
+    gammaK: Float32Array,
+    logitScale: Float32Array,
+    logits: Float32Array,
+    weights: Float32Array,
+    contributions: Float32Array,
+  ): void;
+
   /** Layer norm over rows of length D: x, y [R·D]; gamma, beta [D]; mean, rstd [R]. Fills y, mean and rstd. */
   layerNormForward(
     x: Float32Array,
@@ -151,4 +209,10 @@ export interface TensorFlowRegistration {
 }
 
 /** The ops that the addon registers in TensorFlow (bindings/tensorflow), by name. */
-export const TENSORFLOW_OPS = ['VlltrAdamw', 'VlltrLayerNorm', 'VlltrLayerNormGrad'] as const;
+export const TENSORFLOW_OPS = [
+  'VlltrAdamw',
+  'VlltrAnchorAttention',
+  'VlltrAnchorAttentionGrad',
+  'VlltrLayerNorm',
+  'VlltrLayerNormGrad',
+] as const;

@@ -112,7 +112,13 @@ function typescript() {
 
 function addon() {
   if (!existsSync(join(root, 'CMakeLists.txt'))) return;
-  const sources = ['native', 'bindings/node', 'bindings/tensorflow'];
+  const sources = [
+    'native',
+    'bindings/node',
+    'bindings/tensorflow',
+    'bindings/anchor_tables.h',
+    'bindings/anchor_tables.cc',
+  ];
   const builds = [
     'CMakeLists.txt',
     'bindings/CMakeLists.txt',

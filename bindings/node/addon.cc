@@ -62,6 +62,11 @@ constexpr Method kMethods[] = {
     {"defineFunction", 3, false, defineFunction},
     {"removeFunction", 2, false, removeFunction},
     {"adamw", 15, true, adamw},
+    {"newAnchorTable", 5, false, newAnchorTable},
+    {"deleteAnchorTable", 1, false, deleteAnchorTable},
+    {"anchorAttentionForward", 9, true, anchorAttentionForward},
+    {"anchorAttentionBackward", 17, true, anchorAttentionBackward},
+    {"anchorAttentionWeights", 11, true, anchorAttentionWeights},
     {"layerNormForward", 7, true, layerNormForward},
     {"layerNormBackward", 8, true, layerNormBackward},
 };

@@ -84,6 +84,29 @@ int64_t Arguments::length(size_t index, const char* name) {
   return status_.ok() ? floatArray(info_[index], name).length : 0;
 }
 
+int32_t* Arguments::integers(size_t index, const char* name) {
+  if (!status_.ok()) return nullptr;
+  const Napi::Value value = info_[index];
+  napi_typedarray_type type = napi_int8_array;
+  void* data = nullptr;
+  if (!value.IsTypedArray() ||
+      napi_get_typedarray_info(value.Env(), value, &type, nullptr, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_int32_array) {
+    refuse(name, describe(value), "an Int32Array");
+    return nullptr;
+  }
+  return static_cast<int32_t*>(data);
+}
+
+bool Arguments::boolean(size_t index, const char* name) {
+  if (!status_.ok()) return false;
+  if (!info_[index].IsBoolean()) {
+    refuse(name, describe(info_[index]), "a boolean");
+    return false;
+  }
+  return info_[index].As<Napi::Boolean>().Value();
+}
+
 double Arguments::number(size_t index, const char* name) {
   if (!status_.ok()) return 0;
   if (!info_[index].IsNumber()) {

@@ -28,6 +28,9 @@ class Arguments {
   std::vector<FloatArray> floatArrays(size_t index, const char* name);
   /** The number of elements of the Float32Array at `index`. */
   int64_t length(size_t index, const char* name);
+  /** An Int32Array of any length. */
+  int32_t* integers(size_t index, const char* name);
+  bool boolean(size_t index, const char* name);
   /** A JavaScript number. */
   double number(size_t index, const char* name);
 

@@ -21,4 +21,11 @@ Napi::Value adamw(const Napi::CallbackInfo& info);
 Napi::Value layerNormForward(const Napi::CallbackInfo& info);
 Napi::Value layerNormBackward(const Napi::CallbackInfo& info);
 
+// Anchor attention (native/include/vlltr/anchor_attention.h).
+Napi::Value newAnchorTable(const Napi::CallbackInfo& info);
+Napi::Value deleteAnchorTable(const Napi::CallbackInfo& info);
+Napi::Value anchorAttentionForward(const Napi::CallbackInfo& info);
+Napi::Value anchorAttentionBackward(const Napi::CallbackInfo& info);
+Napi::Value anchorAttentionWeights(const Napi::CallbackInfo& info);
+
 }  // namespace vlltr::node

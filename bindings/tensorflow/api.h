@@ -63,11 +63,15 @@ enum TensorFlowCode {
     (TF_ShapeInferenceContext*, TF_ShapeHandle*, int64_t, TF_ShapeHandle*, TF_Status*))                   \
   X(ShapeInferenceContextSubshape, void,                                                                  \
     (TF_ShapeInferenceContext*, TF_ShapeHandle*, int64_t, int64_t, TF_ShapeHandle*, TF_Status*))          \
+  X(ShapeInferenceContextConcatenateShapes, void,                                                         \
+    (TF_ShapeInferenceContext*, TF_ShapeHandle*, TF_ShapeHandle*, TF_ShapeHandle*, TF_Status*))           \
   X(NewKernelBuilder, TF_KernelBuilder*,                                                                  \
     (const char* op, const char* device, void* (*create)(TF_OpKernelConstruction*),                       \
      void (*compute)(void*, TF_OpKernelContext*), void (*destroy)(void*)))                                \
   X(RegisterKernelBuilder, void, (const char* name, TF_KernelBuilder*, TF_Status*))                       \
   X(OpKernelConstruction_GetAttrFloat, void, (TF_OpKernelConstruction*, const char*, float*, TF_Status*)) \
+  X(OpKernelConstruction_GetAttrBool, void,                                                               \
+    (TF_OpKernelConstruction*, const char*, unsigned char*, TF_Status*))                                  \
   X(OpKernelConstruction_Failure, void, (TF_OpKernelConstruction*, TF_Status*))                           \
   X(OpKernelContext_Failure, void, (TF_OpKernelContext*, TF_Status*))                                     \
   X(NumInputs, int, (TF_OpKernelContext*))                                                                \

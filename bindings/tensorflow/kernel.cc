@@ -56,14 +56,28 @@ KernelCall::~KernelCall() {
   for (TF_Tensor* tensor : tensors_) api().DeleteTensor(tensor);
 }
 
-Status KernelCall::input(int index, const float** data, Shape* shape) {
+Status KernelCall::input(int index, const void** data, Shape* shape) {
   TF_Tensor* tensor = nullptr;
   api().GetInput(context_, index, &tensor, status_);
   if (tensor != nullptr) tensors_.push_back(tensor);
   VLLTR_RETURN_IF_ERROR(status_.take("input " + std::to_string(index)));
   shape->resize(static_cast<size_t>(api().NumDims(tensor)));
   for (size_t i = 0; i < shape->size(); ++i) (*shape)[i] = api().Dim(tensor, static_cast<int>(i));
-  *data = static_cast<const float*>(api().TensorData(tensor));
+  *data = api().TensorData(tensor);
+  return Status();
+}
+
+Status KernelCall::input(int index, const float** data, Shape* shape) {
+  const void* values = nullptr;
+  VLLTR_RETURN_IF_ERROR(input(index, &values, shape));
+  *data = static_cast<const float*>(values);
+  return Status();
+}
+
+Status KernelCall::input(int index, const int32_t** data, Shape* shape) {
+  const void* values = nullptr;
+  VLLTR_RETURN_IF_ERROR(input(index, &values, shape));
+  *data = static_cast<const int32_t*>(values);
   return Status();
 }
 
@@ -133,6 +147,12 @@ TF_ShapeHandle* ShapeCall::withRankAtLeast(TF_ShapeHandle* shape, int64_t rank) 
 TF_ShapeHandle* ShapeCall::slice(TF_ShapeHandle* shape, int64_t first, int64_t last) {
   TF_ShapeHandle* result = fresh();
   if (ok()) api().ShapeInferenceContextSubshape(context_, shape, first, last, result, status_);
+  return result;
+}
+
+TF_ShapeHandle* ShapeCall::concatenated(TF_ShapeHandle* first, TF_ShapeHandle* second) {
+  TF_ShapeHandle* result = fresh();
+  if (ok()) api().ShapeInferenceContextConcatenateShapes(context_, first, second, result, status_);
   return result;
 }
 

@@ -40,14 +40,17 @@ class KernelCall {
 
   /** How many inputs the op was given; those of lists are counted one by one. */
   int inputs() const { return api().NumInputs(context_); }
-  /** Input `index` (float32, as the op's definition has it): its values and shape. */
+  /** Input `index` (float32 or int32, as the op's definition has it): its values and shape. */
   Status input(int index, const float** data, Shape* shape);
+  Status input(int index, const int32_t** data, Shape* shape);
   /** Input `index`, which must have this shape. */
   Status input(int index, const char* name, const Shape& expected, const float** data);
   /** Allocates output `index` (float32). */
   Status output(int index, const Shape& shape, float** data);
 
  private:
+  Status input(int index, const void** data, Shape* shape);
+
   TF_OpKernelContext* context_;
   TfStatus status_;
   std::vector<TF_Tensor*> tensors_;
@@ -88,6 +91,8 @@ class ShapeCall {
   TF_ShapeHandle* withRankAtLeast(TF_ShapeHandle* shape, int64_t rank);
   /** Sizes [first, last) of the shape; negative ones count from the end. */
   TF_ShapeHandle* slice(TF_ShapeHandle* shape, int64_t first, int64_t last);
+  /** The sizes of `first`, then those of `second`. */
+  TF_ShapeHandle* concatenated(TF_ShapeHandle* first, TF_ShapeHandle* second);
   void output(int index, TF_ShapeHandle* shape);
 
  private:

@@ -1,10 +1,13 @@
+import { isTracing } from '../runtime/capture/recorder.js';
+import { type KernelRoute, kernels } from '../runtime/ready.js';
 import { tf } from '../runtime/tf.js';
+import { anchorAttentionNative, anchorAttentionWeightsNative } from './anchorAttentionNative.js';
 import { AnchorTable, type AnchorTensors, anchorTensors, checkAnchors, NORM_EPSILON } from './anchorTable.js';
 import { Arguments, type Integers, toScalar } from './arguments.js';
 import { unitRows, unitRowsGrad } from './normalize.js';
 import { product } from './product.js';
 
-export { AnchorTable } from './anchorTable.js';
+export { type AnchorPrecision, AnchorTable, type AnchorTableOptions, anchorTable } from './anchorTable.js';
 
 /** Scale and shift of a layer norm, float32 [D] each. */
 export interface NormParameters {
@@ -50,14 +53,25 @@ export type AnchorAttentionWeights = {
  * logitScale. The inputs may be disposed once this returns. Throws `ERR_ARGUMENT`.
  */
 export function anchorAttention(args: AnchorAttentionArguments): tf.Tensor2D {
+  return anchorAttentionBy(kernels(), args);
+}
+
+/**
+ * `anchorAttention` by a given route. Anchors without a table get one, once a tensor; inside a step that is being
+ * captured, where they may have no values yet, they go by the plain formula.
+ */
+export function anchorAttentionBy(route: KernelRoute, args: AnchorAttentionArguments): tf.Tensor2D {
   checkArguments('anchorAttention', args);
-  // The one place where a native route can take over.
-  return anchorAttentionTfjs(args);
+  const plain = !(args.anchors instanceof AnchorTable);
+  if (route === 'tfjs' || (plain && isTracing())) return anchorAttentionTfjs(args);
+  return anchorAttentionNative(route, args);
 }
 
 /** As `anchorAttention`, without gradients, with the weights and contributions that explain the logits. */
 export function anchorAttentionWeights(args: AnchorAttentionArguments): AnchorAttentionWeights {
   checkArguments('anchorAttentionWeights', args);
+  const route = kernels();
+  if (route !== 'tfjs') return anchorAttentionWeightsNative(args);
   return tf.tidy(() => {
     const table = tensorsOf(args);
     const scale = tf.exp(toScalar(args.logitScale));

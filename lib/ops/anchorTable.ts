@@ -1,3 +1,6 @@
+import { loadAddon } from '../../bindings/load.js';
+import { check } from '../errors.js';
+import { untraced } from '../runtime/capture/recorder.js';
 import { tf } from '../runtime/tf.js';
 import { Arguments, type Integers, toInt32 } from './arguments.js';
 
@@ -51,32 +54,116 @@ export function anchorTensors(anchors: tf.Tensor3D, counts: Integers): AnchorTen
   };
 }
 
+/** How a table's anchors are stored. */
+export type AnchorPrecision = 'fp32' | 'bf16';
+
+export interface AnchorTableOptions {
+  /**
+   * `bf16`: each class's mean in float32 and what is left of its anchors in bfloat16, half the memory and faster; the
+   * logits are then off by about 1e-3 of their spread. The plain formulas (kernels `tfjs`) compute in float32 whatever
+   * this says. Default `fp32`.
+   */
+  precision?: AnchorPrecision;
+}
+
+/** The addon's table; `forgotten` frees it once nobody can reach its holder. */
+function makeNative(holder: object, anchors: tf.Tensor3D, counts: Int32Array, precision: AnchorPrecision): number {
+  return untraced(() => {
+    const [, perClass, dim] = anchors.shape;
+    const values = anchors.dataSync() as Float32Array;
+    const number = loadAddon().newAnchorTable(values, counts, perClass, dim, precision === 'bf16');
+    forgotten.register(holder, number, holder);
+    return number;
+  });
+}
+
+const forgotten = new FinalizationRegistry<number>((number) => loadAddon().deleteAnchorTable(number));
+
+/** A table of the addon's. */
+export interface NativeTable {
+  readonly number: number;
+  readonly counts: Int32Array;
+}
+
+const known = new WeakMap<object, NativeTable>();
+
+/** The addon's table of plain anchors, made once for a tensor and its counts. */
+export function nativeTableOf(anchors: tf.Tensor3D, counts: Integers): NativeTable {
+  const values = countsOf(counts);
+  const found = known.get(anchors.dataId);
+  if (found && Buffer.compare(bytesOf(found.counts), bytesOf(values)) === 0) return found;
+  const made = { number: 0, counts: values };
+  made.number = makeNative(made, anchors, values, 'fp32');
+  known.set(anchors.dataId, made);
+  return made;
+}
+
+const countsOf = (counts: Integers): Int32Array =>
+  Int32Array.from(counts instanceof tf.Tensor ? (counts.dataSync() as Int32Array) : counts);
+const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
 /**
- * Frozen anchors made ready once for many calls of `anchorAttention`, which otherwise does this in every call: layer
- * norm statistics, Gram matrices and the clearing of padding. Independent of the anchors tensor afterwards. Not subject
- * to `tf.tidy`: the owner calls `dispose`.
+ * Frozen anchors made ready once for many calls of `anchorAttention`: layer norm statistics, Gram matrices and the
+ * clearing of padding. Independent of the anchors tensor afterwards. Not subject to `tf.tidy`: the owner calls `dispose`.
  */
 export class AnchorTable {
   /** C, M and D of the anchors. */
   readonly shape: readonly [classes: number, perClass: number, dim: number];
-  readonly tensors: AnchorTensors;
+  readonly precision: AnchorPrecision;
+  readonly #anchors: tf.Tensor3D;
+  readonly #counts: Int32Array;
+  #tensors: AnchorTensors | undefined;
+  #native: number | undefined;
 
   /** @param anchors float32 [C, M, D] @param counts valid anchors a class, int32 [C], each in [0, M] */
-  constructor(anchors: tf.Tensor3D, counts: Integers) {
+  constructor(anchors: tf.Tensor3D, counts: Integers, { precision = 'fp32' }: AnchorTableOptions = {}) {
     checkAnchors(new Arguments('AnchorTable'), anchors, counts);
+    check(
+      precision === 'fp32' || precision === 'bf16',
+      'ERR_ARGUMENT',
+      () => `AnchorTable: precision is '${String(precision)}'; expected fp32 or bf16`,
+    );
     this.shape = anchors.shape;
-    this.tensors = tf.tidy(() => {
-      const tensors = anchorTensors(anchors, counts);
-      for (const tensor of Object.values(tensors)) tf.keep(tensor);
-      return tensors;
-    });
+    this.precision = precision;
+    this.#anchors = tf.keep(anchors.clone());
+    this.#counts = countsOf(counts);
+  }
+
+  /** What the plain formula works with; made when it is first asked for. */
+  get tensors(): AnchorTensors {
+    // Outside of a step that is being captured: it is the same in every call.
+    this.#tensors ??= untraced(() =>
+      tf.tidy(() => {
+        const tensors = anchorTensors(this.#anchors, Array.from(this.#counts));
+        for (const tensor of Object.values(tensors)) tf.keep(tensor);
+        return tensors;
+      }),
+    );
+    return this.#tensors;
+  }
+
+  /** The addon's table; made when it is first asked for. */
+  get native(): NativeTable {
+    this.#native ??= makeNative(this, this.#anchors, this.#counts, this.precision);
+    return { number: this.#native, counts: this.#counts };
   }
 
   get isDisposed(): boolean {
-    return this.tensors.rows.isDisposed;
+    return this.#anchors.isDisposed;
   }
 
   dispose(): void {
-    if (!this.isDisposed) tf.dispose(Object.values(this.tensors));
+    if (this.isDisposed) return;
+    this.#anchors.dispose();
+    if (this.#tensors) tf.dispose(Object.values(this.#tensors));
+    if (this.#native === undefined) return;
+    forgotten.unregister(this);
+    loadAddon().deleteAnchorTable(this.#native);
   }
+}
+
+/** `new AnchorTable(anchors, counts, options)`. The owner disposes it. @throws VlltrError ERR_ARGUMENT */
+export function anchorTable(anchors: tf.Tensor3D, counts: Integers, options: AnchorTableOptions = {}): AnchorTable {
+  return new AnchorTable(anchors, counts, options);
 }

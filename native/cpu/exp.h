@@ -30,10 +30,5 @@ inline FloatVector exp(FloatVector x) {
 
 inline FloatVector larger(FloatVector a, FloatVector b) { return a > b ? a : b; }
 
-inline FloatVector squareRoot(FloatVector x) {
-  for (int64_t i = 0; i < kFloats; ++i) x[i] = __builtin_sqrtf(x[i]);
-  return x;
-}
-
 }  // namespace
 }  // namespace vlltr::simd

@@ -1,15 +1,20 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadAddon, registerTensorFlowOps } from '../../bindings/load.js';
 import { VlltrError } from '../../lib/errors.js';
-import {
-  type AnchorAttentionArguments,
-  AnchorTable,
-  anchorAttention,
-  anchorAttentionWeights,
-} from '../../lib/ops/anchorAttention.js';
+import * as op from '../../lib/ops/anchorAttention.js';
+import { type AnchorAttentionArguments, AnchorTable } from '../../lib/ops/anchorAttention.js';
+import { capture } from '../../lib/runtime/capture/index.js';
+import { type KernelRoute, withKernels } from '../../lib/runtime/ready.js';
 import { type TensorMap, tf } from '../../lib/runtime/tf.js';
 import { onEveryBackend } from '../support/backends.js';
 import { expectNear, expectNoLeak, expectNoReading, type Numbers } from '../support/compare.js';
+
+/** The route that is tested. */
+let route: KernelRoute = 'tfjs';
+const anchorAttention = (args: AnchorAttentionArguments) => withKernels(route, () => op.anchorAttention(args));
+const anchorAttentionWeights = (args: AnchorAttentionArguments) =>
+  withKernels(route, () => op.anchorAttentionWeights(args));
 
 const WATCHED = ['x', 'wq', 'wk', 'lnq.gamma', 'lnq.beta', 'lnk.gamma', 'lnk.beta', 'logitScale'] as const;
 type Watched = (typeof WATCHED)[number];
@@ -78,7 +83,17 @@ const tolerances: Record<string, number> = {
   'anchors far from the origin': 2e-5,
 };
 
-onEveryBackend(() => {
+onEveryBackend((backend) => {
+  const routes = backend === 'tensorflow' ? (['tfjs', 'node', 'tensorflow'] as const) : (['tfjs', 'node'] as const);
+  describe.each(routes)('kernels %s', testRoute);
+});
+
+function testRoute(tested: KernelRoute): void {
+  beforeAll(() => {
+    route = tested;
+    if (tested === 'tensorflow') registerTensorFlowOps();
+  });
+
   describe.each(cases)('$name', (reference) => {
     const { counts, detachNorm } = reference.inputs;
     const tolerance = tolerances[reference.name] ?? 5e-6;
@@ -161,7 +176,7 @@ onEveryBackend(() => {
 
   const sample = named('ragged');
 
-  it('keeps what the gradient needs when its inputs are disposed', () => {
+  it.runIf(tested === 'tfjs')('keeps what the gradient needs when its inputs are disposed', () => {
     const watched = watchedOf(sample);
     const dz = tf.tensor2d(sample.dz);
     const grads = tf.tidy(() =>
@@ -197,7 +212,7 @@ onEveryBackend(() => {
       table.dispose();
     };
     expectNoLeak(step);
-    expectNoReading(step);
+    if (tested === 'tfjs') expectNoReading(step); // a table is made from values
     tf.dispose([watched, dz, anchors]);
   });
 
@@ -214,9 +229,49 @@ onEveryBackend(() => {
     expect(table.isDisposed).toBe(true);
     expect(tf.memory().numTensors).toBe(before);
   });
-});
+
+  it.runIf(tested !== 'tfjs')('stores a table in bfloat16, near the same, and frees it', () => {
+    tf.tidy(() => {
+      const anchors = anchorsOf(sample, Number.NaN);
+      const table = op.anchorTable(anchors, sample.inputs.counts, { precision: 'bf16' });
+      const args = argumentsOf(watchedOf(sample), { anchors: table });
+      expectNear(anchorAttention(args), sample.z, 2e-2);
+      expectNear(gradients(watchedOf(sample), tf.tensor2d(sample.dz), { anchors: table }).x!, sample.grads.x, 5e-2);
+      const { number } = table.native;
+      table.dispose();
+      expect(() => loadAddon().deleteAnchorTable(number)).toThrow(new RegExp(`no anchor table ${number}`));
+    });
+  });
+
+  it.runIf(tested === 'tensorflow')('is part of a captured step, which says so when its table is gone', () => {
+    tf.tidy(() => {
+      const watched = watchedOf(sample);
+      const table = new AnchorTable(anchorsOf(sample, Number.NaN), sample.inputs.counts);
+      const { detachNorm } = sample.inputs;
+      const step = capture((state: TensorMap, inputs: TensorMap): { state: TensorMap; outputs: TensorMap } => ({
+        state,
+        outputs: {
+          z: anchorAttention(argumentsOf(inputs, { anchors: table, detachNorm })),
+          ...gradients(inputs, tf.tensor2d(sample.dz), { anchors: table, detachNorm }),
+        },
+      }));
+      for (let i = 0; i < 2; i++) {
+        const { outputs } = step({}, watched);
+        expectNear(outputs.z!, sample.z, 5e-6);
+        expectNear(outputs.x!, sample.grads.x, 5e-6);
+        expectNear(outputs.wk!, sample.grads.wk, 5e-6, 1);
+      }
+      table.dispose();
+      expect(() => step({}, watched)).toThrow(/there is no anchor table \d+: it was disposed/);
+      step.dispose();
+    });
+  });
+}
 
 describe('refusals', () => {
+  beforeAll(() => {
+    route = 'tfjs';
+  });
   type Change = (args: AnchorAttentionArguments) => object;
   it.each<[string, Change, RegExp]>([
     ['another width', () => ({ x: tf.zeros([5, 12]) }), /anchors is float32 \[4,7,13\]; .* D = 12 \(from x\)/],

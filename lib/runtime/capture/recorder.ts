@@ -16,6 +16,16 @@ import {
   type Value,
 } from './tape.js';
 
+let suspend: (<T>(f: () => T) => T) | undefined;
+
+/** Whether a step is being traced: its arguments have no values then. */
+export const isTracing = (): boolean => suspend !== undefined;
+
+/** Runs `f` outside of the trace that is being made, if one is: what it makes is computed, and the same in every call. */
+export function untraced<T>(f: () => T): T {
+  return suspend ? suspend(f) : f();
+}
+
 /**
  * Traces a step: what TensorFlow.js would hand to TensorFlow becomes a graph, in which TensorFlow infers types and
  * shapes, and a tape. Nothing is computed. All kernels of TensorFlow.js pass through two methods of the binding,
@@ -76,7 +86,7 @@ export class Recorder {
     const backend = this.#backend;
     const { getInputTensorIds, move, createOutputTensor } = backend;
     const ids = getInputTensorIds.call(backend, args);
-    const restore = replace(backend, {
+    const traced = {
       binding: Object.create(this.#binding, {
         executeOp: { value: this.#executeOp },
         createTensor: { value: this.#createTensor },
@@ -94,13 +104,26 @@ export class Recorder {
         if (this.#sources.has(metadata.id)) this.#data.set(tensor.dataId, metadata.id);
         return tensor;
       },
-    });
-    let traced: tf.Tensor[] = [];
+    };
+    let restore = replace(backend, traced);
+    const outside: typeof suspend = (f) => {
+      restore();
+      suspend = undefined;
+      try {
+        return f();
+      } finally {
+        restore = replace(backend, traced);
+        suspend = outside;
+      }
+    };
+    suspend = outside;
+    let given: tf.Tensor[] = [];
     try {
-      traced = this.#arguments(args, ids);
-      return withDeepStacks(() => f(traced));
+      given = this.#arguments(args, ids);
+      return withDeepStacks(() => f(given));
     } finally {
-      for (const tensor of traced) tensor.dispose();
+      for (const tensor of given) tensor.dispose();
+      suspend = undefined;
       restore();
       this.#settle();
     }

@@ -1,0 +1,116 @@
+#include "vlltr/anchor_attention.h"
+
+#include "anchor_tables.h"
+#include "tensorflow/kernel.h"
+#include "tensorflow/register.h"
+
+namespace vlltr::tensorflow {
+namespace {
+
+// Inputs of both ops; the gradient has dlogits behind them. `counts` says the number of classes to shape inference.
+enum { kTable, kCounts, kX, kWq, kWk, kGammaQ, kBetaQ, kGammaK, kLogitScale, kDlogits };
+
+struct Settings {
+  bool detachNorm;
+};
+
+void* create(TF_OpKernelConstruction* construction) {
+  TfStatus status;
+  unsigned char detachNorm = 0;
+  api().OpKernelConstruction_GetAttrBool(construction, "detach_norm", &detachNorm, status);
+  if (!status.ok()) {
+    api().OpKernelConstruction_Failure(construction, status);
+    return nullptr;
+  }
+  return new Settings{detachNorm != 0};
+}
+
+void destroy(void* settings) { delete static_cast<Settings*>(settings); }
+
+Status readInputs(KernelCall& kernel, std::shared_ptr<const AnchorTable>* table, AnchorAttentionInputs* call) {
+  const int32_t *number = nullptr, *counts = nullptr;
+  Shape shape;
+  VLLTR_RETURN_IF_ERROR(kernel.input(kTable, &number, &shape));
+  if (elements(shape) != 1) return invalidArgument("table is " + format(shape) + ", expected a scalar");
+  VLLTR_RETURN_IF_ERROR(findAnchorTable(*number, table));
+  call->table = table->get();
+  const int64_t d = call->table->width();
+  VLLTR_RETURN_IF_ERROR(kernel.input(kCounts, &counts, &shape));
+  if (shape != Shape{call->table->classes()}) {
+    return invalidArgument("counts is " + format(shape) + ", expected " + format({call->table->classes()}));
+  }
+  VLLTR_RETURN_IF_ERROR(kernel.input(kX, &call->x, &shape));
+  if (shape.size() != 2 || shape[1] != d) {
+    return invalidArgument("x is " + format(shape) + ", expected [B, " + std::to_string(d) + "]");
+  }
+  call->batch = shape[0];
+  VLLTR_RETURN_IF_ERROR(kernel.input(kWq, "wq", {d, d}, &call->wq));
+  VLLTR_RETURN_IF_ERROR(kernel.input(kWk, "wk", {d, d}, &call->wk));
+  VLLTR_RETURN_IF_ERROR(kernel.input(kGammaQ, "gamma_q", {d}, &call->gammaQ));
+  VLLTR_RETURN_IF_ERROR(kernel.input(kBetaQ, "beta_q", {d}, &call->betaQ));
+  VLLTR_RETURN_IF_ERROR(kernel.input(kGammaK, "gamma_k", {d}, &call->gammaK));
+  return kernel.input(kLogitScale, "logit_scale", {}, &call->logitScale);
+}
+
+void forward(void*, TF_OpKernelContext* context) {
+  guarded(context, [&](KernelCall& kernel) -> Status {
+    AnchorAttentionForward call;
+    std::shared_ptr<const AnchorTable> table;
+    VLLTR_RETURN_IF_ERROR(readInputs(kernel, &table, &call));
+    VLLTR_RETURN_IF_ERROR(kernel.output(0, {call.batch, table->classes()}, &call.logits));
+    return anchorAttention(call);
+  });
+}
+
+void backward(void* settings, TF_OpKernelContext* context) {
+  guarded(context, [&](KernelCall& kernel) -> Status {
+    AnchorAttentionBackward call;
+    std::shared_ptr<const AnchorTable> table;
+    VLLTR_RETURN_IF_ERROR(readInputs(kernel, &table, &call));
+    const int64_t d = table->width();
+    call.detachNorm = static_cast<Settings*>(settings)->detachNorm;
+    VLLTR_RETURN_IF_ERROR(kernel.input(kDlogits, "dlogits", {call.batch, table->classes()}, &call.dlogits));
+    VLLTR_RETURN_IF_ERROR(kernel.output(0, {call.batch, d}, &call.dx));
+    VLLTR_RETURN_IF_ERROR(kernel.output(1, {d, d}, &call.dwq));
+    VLLTR_RETURN_IF_ERROR(kernel.output(2, {d, d}, &call.dwk));
+    VLLTR_RETURN_IF_ERROR(kernel.output(3, {d}, &call.dgammaQ));
+    VLLTR_RETURN_IF_ERROR(kernel.output(4, {d}, &call.dbetaQ));
+    VLLTR_RETURN_IF_ERROR(kernel.output(5, {d}, &call.dgammaK));
+    VLLTR_RETURN_IF_ERROR(kernel.output(6, {}, &call.dlogitScale));
+    return anchorAttention(call);
+  });
+}
+
+void forwardShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  ShapeCall shapes(context, status);
+  TF_ShapeHandle* x = shapes.withRank(shapes.input(kX), 2);
+  shapes.output(0, shapes.concatenated(shapes.slice(x, 0, 1), shapes.withRank(shapes.input(kCounts), 1)));
+}
+
+void backwardShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  ShapeCall shapes(context, status);
+  const int likeOutputs[] = {kX, kWq, kWk, kGammaQ, kBetaQ, kGammaK, kLogitScale};
+  for (int i = 0; i < 7; ++i) shapes.output(i, shapes.input(likeOutputs[i]));
+}
+
+}  // namespace
+
+std::vector<OpDefinition> anchorAttentionOps() {
+  const std::vector<const char*> inputs = {"table: int32",   "counts: int32", "x: float",       "wq: float",
+                                           "wk: float",      "gamma_q: float", "beta_q: float", "gamma_k: float",
+                                           "logit_scale: float"};
+  std::vector<const char*> gradientInputs = inputs;
+  gradientInputs.push_back("dlogits: float");
+  return {
+      {"VlltrAnchorAttention", {}, inputs, {"logits: float"}, forwardShapes, {{"CPU", nullptr, forward, nullptr}}},
+      {"VlltrAnchorAttentionGrad",
+       {"detach_norm: bool = false"},
+       gradientInputs,
+       {"dx: float", "dwq: float", "dwk: float", "dgamma_q: float", "dbeta_q: float", "dgamma_k: float",
+        "dlogit_scale: float"},
+       backwardShapes,
+       {{"CPU", create, backward, destroy}}},
+  };
+}
+
+}  // namespace vlltr::tensorflow
