@@ -4,7 +4,7 @@ import { create } from './clip/model.js';
 import { decode, encode, tokenize } from './clip/tokenizer.js';
 import { openFolder } from './data/folder.js';
 import { openIconLt, openWebPairs } from './data/iconLt/index.js';
-import { AnchorTable, anchorAttention, anchorAttentionWeights } from './ops/anchorAttention.js';
+import { AnchorTable, anchorAttention, anchorAttentionWeights, anchorTable } from './ops/anchorAttention.js';
 import { classwiseContrastive } from './ops/classwiseContrastive.js';
 import { crossEntropy, softCrossEntropy } from './ops/crossEntropy.js';
 import { layerNorm } from './ops/layerNorm.js';
@@ -27,6 +27,7 @@ export const ops = {
   classwiseContrastive,
   anchorAttention,
   anchorAttentionWeights,
+  anchorTable,
   AnchorTable,
   crossEntropy,
   softCrossEntropy,

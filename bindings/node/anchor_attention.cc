@@ -8,14 +8,16 @@
 namespace vlltr::node {
 namespace {
 
-/** Reads what all calls begin with: the table at index 0, then x and the head's parameters from index 1 on. */
+/** Reads what all calls begin with: the table at index 0, then x and the head's parameters from index 1 on.
+ */
 struct Call {
   Arguments arguments;
   std::shared_ptr<const AnchorTable> table;
   Status found;
   int64_t pairs = 0;
 
-  Call(const char* method, const Napi::CallbackInfo& info, AnchorAttentionInputs* inputs) : arguments(method, info) {
+  Call(const char* method, const Napi::CallbackInfo& info, AnchorAttentionInputs* inputs)
+      : arguments(method, info) {
     const auto number = static_cast<int32_t>(arguments.number(0, "table"));
     if (!arguments.status().ok()) return;
     found = findAnchorTable(number, &table);
@@ -50,11 +52,12 @@ Napi::Value newAnchorTable(const Napi::CallbackInfo& info) {
   Arguments arguments("newAnchorTable", info);
   AnchorTableSource source;
   source.counts = arguments.integers(1, "counts");
-  source.classes = arguments.status().ok() ? static_cast<int64_t>(info[1].As<Napi::TypedArray>().ElementLength()) : 0;
+  source.classes =
+      arguments.status().ok() ? static_cast<int64_t>(info[1].As<Napi::TypedArray>().ElementLength()) : 0;
   source.perClass = static_cast<int64_t>(arguments.number(2, "perClass"));
   source.width = static_cast<int64_t>(arguments.number(3, "width"));
-  source.anchors =
-      arguments.floats(0, "anchors", Arguments::product(Arguments::product(source.classes, source.perClass), source.width));
+  source.anchors = arguments.floats(
+      0, "anchors", Arguments::product(Arguments::product(source.classes, source.perClass), source.width));
   source.precision = arguments.boolean(4, "bfloat16") ? Precision::kBfloat16 : Precision::kFloat32;
   std::shared_ptr<const AnchorTable> table;
   Status status = arguments.status();

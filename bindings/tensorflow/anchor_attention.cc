@@ -7,7 +7,8 @@
 namespace vlltr::tensorflow {
 namespace {
 
-// Inputs of both ops; the gradient has dlogits behind them. `counts` says the number of classes to shape inference.
+// Inputs of both ops; the gradient has dlogits behind them. `counts` says the number of classes to shape
+// inference.
 enum { kTable, kCounts, kX, kWq, kWk, kGammaQ, kBetaQ, kGammaK, kLogitScale, kDlogits };
 
 struct Settings {
@@ -27,7 +28,8 @@ void* create(TF_OpKernelConstruction* construction) {
 
 void destroy(void* settings) { delete static_cast<Settings*>(settings); }
 
-Status readInputs(KernelCall& kernel, std::shared_ptr<const AnchorTable>* table, AnchorAttentionInputs* call) {
+Status readInputs(KernelCall& kernel, std::shared_ptr<const AnchorTable>* table,
+                  AnchorAttentionInputs* call) {
   const int32_t *number = nullptr, *counts = nullptr;
   Shape shape;
   VLLTR_RETURN_IF_ERROR(kernel.input(kTable, &number, &shape));
@@ -96,13 +98,18 @@ void backwardShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
 }  // namespace
 
 std::vector<OpDefinition> anchorAttentionOps() {
-  const std::vector<const char*> inputs = {"table: int32",   "counts: int32", "x: float",       "wq: float",
-                                           "wk: float",      "gamma_q: float", "beta_q: float", "gamma_k: float",
-                                           "logit_scale: float"};
+  const std::vector<const char*> inputs = {"table: int32",  "counts: int32",  "x: float",
+                                           "wq: float",     "wk: float",      "gamma_q: float",
+                                           "beta_q: float", "gamma_k: float", "logit_scale: float"};
   std::vector<const char*> gradientInputs = inputs;
   gradientInputs.push_back("dlogits: float");
   return {
-      {"VlltrAnchorAttention", {}, inputs, {"logits: float"}, forwardShapes, {{"CPU", nullptr, forward, nullptr}}},
+      {"VlltrAnchorAttention",
+       {},
+       inputs,
+       {"logits: float"},
+       forwardShapes,
+       {{"CPU", nullptr, forward, nullptr}}},
       {"VlltrAnchorAttentionGrad",
        {"detach_norm: bool = false"},
        gradientInputs,
