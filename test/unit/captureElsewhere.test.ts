@@ -55,9 +55,10 @@ onTensorFlow('a captured step', () => {
     await tf.setBackend('wasm');
     const [a, outside] = [negative([1, 2]), negative([3, 4])];
     await tf.setBackend('tensorflow');
+    // A clone is what brings the outside tensor over from the other backend.
     const captured = capture<TensorMap, TensorMap, TensorMap>((state, { a }) => ({
       state,
-      outputs: { y: tf.add(a!, outside) },
+      outputs: { y: tf.add(a!, outside.clone()) },
     }));
     for (const given of [a, negative([1, 2])]) {
       expect([...captured({}, { a: given }).outputs.y!.dataSync()]).toEqual([-4, -6]);

@@ -1,7 +1,7 @@
 import { VlltrError } from '../../errors.js';
 import { isCalledByName } from '../fused.js';
 import type { TensorFlowBackend, TensorFlowBinding, TensorMetadata } from '../tensorflow.js';
-import type { tf } from '../tf.js';
+import { tf } from '../tf.js';
 import { FunctionGraph } from './graph.js';
 import { type Origin, originHere, withDeepStacks } from './origin.js';
 import { Replay, type Source } from './replay.js';
@@ -94,7 +94,8 @@ export class Recorder {
         deleteTensor: { value: (id: number) => this.#disposed.push(id) },
       }),
       move: (dataId: object, ...rest: [unknown, number[], tf.DataType, number]) => {
-        this.#fresh.set(dataId, originHere());
+        // Data that is known already comes over from another backend.
+        if (!tf.engine().state.tensorInfo.has(dataId)) this.#fresh.set(dataId, originHere());
         move.call(backend, dataId, ...rest);
       },
       getInputTensorIds: (tensors: readonly tf.TensorInfo[]) =>
@@ -230,7 +231,8 @@ export class Recorder {
     this.#entries.push(op);
     return added.types.map(({ dtype, shape }, i) => {
       if (!shape) this.#shapeless.add(ids[i]!);
-      return { id: ids[i]!, dtype, shape: shape ?? [Number.NaN] };
+      // A size that no tensor has, and that goes out of TensorFlow.js's count of bytes as it came in.
+      return { id: ids[i]!, dtype, shape: shape ?? [-1] };
     });
   }
 
