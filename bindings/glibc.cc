@@ -1,4 +1,4 @@
-// What a binary built on a current Linux would take from glibc 2.32 to 2.35, had from glibc 2.28 (the least
+// What a binary built on a current Linux would take from glibc 2.29 to 2.36, had from glibc 2.28 (the least
 // that Node 20 runs on) instead. Linked into the addon and into TensorFlow.js's binding, whose C++ runtime is
 // static; the linker sends the runtime's calls here too (--wrap, listed in glibc.link).
 #include <features.h>  // says whether this is glibc
@@ -32,6 +32,11 @@ VLLTR_OLD(int, __pthread_key_create, (pthread_key_t * key, void (*destroy)(void*
 VLLTR_OLD(void*, dlopen, (const char* path, int flags), (path, flags))
 VLLTR_OLD(void*, dlsym, (void* handle, const char* name), (handle, name))
 VLLTR_OLD(int, dladdr, (const void* address, Dl_info* info), (address, info))
+
+// 2.29, of the C library's mathematics: without the errors of the old SVID.
+VLLTR_OLD(double, exp, (double x), (x))
+VLLTR_OLD(double, log, (double x), (x))
+VLLTR_OLD(double, pow, (double x, double y), (x, y))
 
 /** 2.36; of std::random_device alone. */
 __attribute__((visibility("hidden"))) unsigned __wrap_arc4random();
