@@ -4,6 +4,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { bytesOf } from '../bytes.js';
 import { check, VlltrError } from '../errors.js';
 import { writeAtomic } from './atomic.js';
 import { decodeBfloat16, decodeHalf, encodeHalf } from './float16.js';
@@ -224,7 +225,7 @@ function encode(data: FileData, dtype: FileDtype, name: string): Uint8Array {
     'ERR_ARGUMENT',
     () => `tensor '${name}' holds ${natural} values; they cannot be written as ${dtype}`,
   );
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return bytesOf(data);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isTracing } from '../runtime/capture/recorder.js';
+import { isTracing } from '../runtime/capture/tracing.js';
 import { type KernelRoute, kernels } from '../runtime/ready.js';
 import { tf } from '../runtime/tf.js';
 import { anchorAttentionNative, anchorAttentionWeightsNative } from './anchorAttentionNative.js';

@@ -1,6 +1,7 @@
 import { loadAddon } from '../../bindings/load.js';
+import { bytesOf } from '../bytes.js';
 import { check } from '../errors.js';
-import { untraced } from '../runtime/capture/recorder.js';
+import { untraced } from '../runtime/capture/tracing.js';
 import { tf } from '../runtime/tf.js';
 import { Arguments, type Integers, toInt32 } from './arguments.js';
 
@@ -100,8 +101,6 @@ export function nativeTableOf(anchors: tf.Tensor3D, counts: Integers): NativeTab
 
 const countsOf = (counts: Integers): Int32Array =>
   Int32Array.from(counts instanceof tf.Tensor ? (counts.dataSync() as Int32Array) : counts);
-const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
 
 /**
  * Frozen anchors made ready once for many calls of `anchorAttention`: layer norm statistics, Gram matrices and the
@@ -135,7 +134,7 @@ export class AnchorTable {
     // Outside of a step that is being captured: it is the same in every call.
     this.#tensors ??= untraced(() =>
       tf.tidy(() => {
-        const tensors = anchorTensors(this.#anchors, Array.from(this.#counts));
+        const tensors = anchorTensors(this.#anchors, this.#counts);
         for (const tensor of Object.values(tensors)) tf.keep(tensor);
         return tensors;
       }),

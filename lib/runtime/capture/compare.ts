@@ -1,3 +1,4 @@
+import { bytesOf } from '../../bytes.js';
 import { VlltrError } from '../../errors.js';
 import { describe, type Tape, type TapeConstant, type TapeOp, type Value } from './tape.js';
 
@@ -36,12 +37,9 @@ function constantDifference(a: TapeConstant, b: TapeConstant): string | undefine
   const where = describe(b.origin());
   if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join())
     return `a constant was [${a.shape}] the first time and [${b.shape}] the second (${where})`;
-  if (Buffer.compare(bytes(a), bytes(b)) === 0) return undefined;
+  if (Buffer.compare(bytesOf(a.values), bytesOf(b.values)) === 0) return undefined;
   return `a constant [${a.shape}] had other values the second time (${where})`;
 }
-
-const bytes = ({ values }: TapeConstant): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
 function opDifference(a: TapeOp, b: TapeOp): string | undefined {
   const where = describe(b.origin());
@@ -71,7 +69,8 @@ function usedBy(tape: Tape, external: number): string {
 }
 
 /**
- * The first argument that a step, given tensors that stand for them, nevertheless used itself, having got hold of it by another way.
+ * The first argument that a step, given tensors that stand for them, nevertheless used itself, having got hold of it by
+ * another way.
  * @param named the arguments by path, and their ids
  */
 export function heldArgument(

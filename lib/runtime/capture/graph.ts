@@ -8,7 +8,6 @@ export class FunctionGraph {
   readonly #addon = loadAddon();
   readonly id = this.#addon.newFunctionGraph();
   #size = 0;
-  #disposed = false;
 
   /** @returns the argument's number. @throws VlltrError ERR_NATIVE with TensorFlow's words, as all of these do */
   argument(type: TensorType): number {
@@ -37,7 +36,6 @@ export class FunctionGraph {
 
   /** The functions made of it stay. */
   dispose(): void {
-    if (!this.#disposed) this.#addon.deleteFunctionGraph(this.id);
-    this.#disposed = true;
+    this.#addon.deleteFunctionGraph(this.id);
   }
 }

@@ -15,16 +15,7 @@ import {
   type TapeOp,
   type Value,
 } from './tape.js';
-
-let suspend: (<T>(f: () => T) => T) | undefined;
-
-/** Whether a step is being traced: its arguments have no values then. */
-export const isTracing = (): boolean => suspend !== undefined;
-
-/** Runs `f` outside of the trace that is being made, if one is: what it makes is computed, and the same in every call. */
-export function untraced<T>(f: () => T): T {
-  return suspend ? suspend(f) : f();
-}
+import { tracing } from './tracing.js';
 
 /**
  * Traces a step: what TensorFlow.js would hand to TensorFlow becomes a graph, in which TensorFlow infers types and
@@ -50,7 +41,6 @@ export class Recorder {
   /** Traced tensors of a shape that TensorFlow cannot infer: for ops that are called by name alone. */
   readonly #shapeless = new Set<number>();
   readonly #entries: (TapeConstant | TapeOp)[] = [];
-  readonly #constants: TapeConstant[] = [];
   readonly #ops: TapeOp[] = [];
   readonly #externals: External[] = [];
   readonly #reads: Read[] = [];
@@ -71,7 +61,6 @@ export class Recorder {
   get tape(): Tape {
     return {
       entries: this.#entries,
-      constants: this.#constants,
       ops: this.#ops,
       externals: this.#externals,
       reads: this.#reads,
@@ -86,7 +75,7 @@ export class Recorder {
     const backend = this.#backend;
     const { getInputTensorIds, move, createOutputTensor } = backend;
     const ids = getInputTensorIds.call(backend, args);
-    const traced = {
+    const replaced = {
       binding: Object.create(this.#binding, {
         executeOp: { value: this.#executeOp },
         createTensor: { value: this.#createTensor },
@@ -106,26 +95,16 @@ export class Recorder {
         return tensor;
       },
     };
-    let restore = replace(backend, traced);
-    const outside: typeof suspend = (f) => {
-      restore();
-      suspend = undefined;
-      try {
-        return f();
-      } finally {
-        restore = replace(backend, traced);
-        suspend = outside;
-      }
-    };
-    suspend = outside;
-    let given: tf.Tensor[] = [];
     try {
-      given = this.#arguments(args, ids);
-      return withDeepStacks(() => f(given));
+      return tracing(backend, replaced, () => {
+        const traced = this.#arguments(args, ids);
+        try {
+          return withDeepStacks(() => f(traced));
+        } finally {
+          for (const tensor of traced) tensor.dispose();
+        }
+      });
     } finally {
-      for (const tensor of given) tensor.dispose();
-      suspend = undefined;
-      restore();
       this.#settle();
     }
   }
@@ -243,8 +222,7 @@ export class Recorder {
     // A copy: the step may go on with its array.
     const copied = (values as Float32Array).slice();
     const constant: TapeConstant = { kind: 'constant', dtype, shape: [...shape], values: copied, origin };
-    const value: Value = { kind: 'constant', index: this.#constants.length, number: this.graph.constant(constant) };
-    this.#constants.push(constant);
+    const value: Value = { kind: 'constant', index: this.#entries.length, number: this.graph.constant(constant) };
     this.#entries.push(constant);
     return this.#newId(value, { kind: 'constant', constant });
   };
@@ -286,23 +264,11 @@ export class Recorder {
 }
 
 /** TF_DataType, or undefined for a type that a function is not given. */
-export function dataType(binding: TensorFlowBinding, dtype: tf.DataType): number | undefined {
+function dataType(binding: TensorFlowBinding, dtype: tf.DataType): number | undefined {
   const known: Partial<Record<tf.DataType, number>> = {
     float32: binding.TF_FLOAT,
     int32: binding.TF_INT32,
     bool: binding.TF_BOOL,
   };
   return known[dtype];
-}
-
-/** Replaces properties of an object. @returns what puts them back as they were, own or inherited */
-function replace<T extends object>(object: T, properties: Partial<T>): () => void {
-  const names = Object.keys(properties) as (keyof T)[];
-  const before = names.map((name) => Object.getOwnPropertyDescriptor(object, name));
-  Object.assign(object, properties);
-  return () =>
-    names.forEach((name, i) => {
-      if (before[i]) Object.defineProperty(object, name, before[i]);
-      else delete object[name];
-    });
 }

@@ -3,8 +3,8 @@ import type { tf } from '../tf.js';
 import type { Origin } from './origin.js';
 
 /**
- * A value on a tape: an argument of the step, a tensor from outside, a constant, or output `output` of an op. `number` is
- * its number in the function's graph.
+ * A value on a tape: an argument of the step, a tensor from outside, a constant (by its place among the entries), or
+ * output `output` of an op. `number` is its number in the function's graph.
  */
 export type Value = { readonly number: number } & (
   | { readonly kind: 'argument' | 'external' | 'constant'; readonly index: number }
@@ -43,7 +43,6 @@ export interface Read {
 /** Everything that one call of a step asks of TensorFlow, in order. */
 export interface Tape {
   readonly entries: readonly (TapeConstant | TapeOp)[];
-  readonly constants: readonly TapeConstant[];
   readonly ops: readonly TapeOp[];
   readonly externals: readonly External[];
   readonly reads: readonly Read[];
