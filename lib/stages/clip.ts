@@ -1,14 +1,14 @@
 import type { ClipConfig } from '../clip/config.js';
-import { create, encodeImage, encodeText } from '../clip/model.js';
+import { create } from '../clip/model.js';
 import { encode, tokenIds } from '../clip/tokenizer.js';
 import type { PairData } from '../data/types.js';
 import { classwiseContrastive } from '../ops/classwiseContrastive.js';
-import { l2Normalize } from '../ops/normalize.js';
 import { random } from '../random.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { weightedSampler } from '../training/sampler.js';
 import { createOptimiser } from './optimise.js';
 import type { ClipOptions, StageRun } from './options.js';
+import { encodePairs, PAIR_ROWS } from './pairs.js';
 import { imageBatch, runStage, streamOf } from './run.js';
 import { idBatch } from './textBank.js';
 
@@ -41,14 +41,9 @@ export async function trainClip(
     configuration: { config },
     training,
     loss: {
-      rows: ['image', 'ids'],
+      rows: PAIR_ROWS,
       embed: (rows) => ({
-        encode: (params) => {
-          const images = rows.image as tf.Tensor4D;
-          const image = encodeImage(config, params, images, { training: options.batchNorm === 'train' });
-          const text = l2Normalize(encodeText(config, params, rows.ids as tf.Tensor2D));
-          return { features: { image: l2Normalize(image.features), text }, batchStats: image.batchStats };
-        },
+        encode: (params) => encodePairs(config, params, rows, { training: options.batchNorm === 'train' }),
       }),
       loss: (params, given) => {
         const { loss } = classwiseContrastive({

@@ -1,14 +1,13 @@
 import type { LoadedClip } from '../clip/checkpoint.js';
-import { type EncodedImages, encodeImage, encodeText } from '../clip/model.js';
 import type { LongTailData } from '../data/types.js';
 import { classwiseContrastive } from '../ops/classwiseContrastive.js';
-import { l2Normalize } from '../ops/normalize.js';
 import { random } from '../random.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { topOne } from './accuracy.js';
 import { sentenceFeatures } from './features.js';
 import { createOptimiser } from './optimise.js';
 import type { PretrainOptions, StageRun } from './options.js';
+import { encodePairs, PAIR_ROWS, unitImages } from './pairs.js';
 import { imageBatch, runStage, streamOf, trainSampler } from './run.js';
 import type { TextBank } from './textBank.js';
 import { normalizeRows, zeroShot } from './zeroShot.js';
@@ -45,15 +44,12 @@ export async function pretrain(
     configuration: { config, classes: data.classes.length },
     training: createOptimiser(start.params, options),
     loss: {
-      rows: ['image', 'ids'],
+      rows: PAIR_ROWS,
       embed: (rows) => ({
         fixed:
-          distil && (() => ({ teacherImage: unitImages(distil, distil.params, rows.image as tf.Tensor4D).features })),
-        encode: (params) => {
-          const image = unitImages(start, params, rows.image as tf.Tensor4D, options.batchNorm === 'train');
-          const text = l2Normalize(encodeText(config, params, rows.ids as tf.Tensor2D));
-          return { features: { image: image.features, text }, batchStats: image.batchStats };
-        },
+          distil &&
+          (() => tf.tidy(() => ({ teacherImage: unitImages(distil.config, distil.params, rows.image!).features }))),
+        encode: (params) => encodePairs(config, params, rows, { training: options.batchNorm === 'train' }),
       }),
       loss: (params, given) => {
         const { loss, contrastive, distillation } = classwiseContrastive({
@@ -86,14 +82,6 @@ export async function pretrain(
         ...(taught && { teacherText: gatherRows(taught.values, taught.dim, rows) }),
       };
     },
-  });
-}
-
-/** Unit image features [n, D] of a model. */
-function unitImages({ config }: Model, params: TensorMap, images: tf.Tensor4D, training = false): EncodedImages {
-  return tf.tidy(() => {
-    const { features, batchStats = {} } = encodeImage(config, params, images, { training });
-    return { features: l2Normalize(features), batchStats };
   });
 }
 

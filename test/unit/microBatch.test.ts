@@ -2,15 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { encodeImage, encodeText } from '../../lib/clip/model.js';
 import { classwiseContrastive } from '../../lib/ops/classwiseContrastive.js';
-import { l2Normalize } from '../../lib/ops/normalize.js';
 import { type TensorMap, tf } from '../../lib/runtime/tf.js';
 import { disposeTree } from '../../lib/runtime/tree.js';
 import { trainBaseline } from '../../lib/stages/baseline.js';
 import { microBatched } from '../../lib/stages/microBatch.js';
 import { createOptimiser, disposeOptimiser, optimise, type StepInputs } from '../../lib/stages/optimise.js';
 import type { ClassifierOptions, PretrainOptions, TrainOptions } from '../../lib/stages/options.js';
+import { encodePairs, PAIR_ROWS } from '../../lib/stages/pairs.js';
 import { pretrain } from '../../lib/stages/pretrain.js';
 import { type StageLoss, splitInputs, wholeLoss } from '../../lib/stages/stageLoss.js';
 import { TextBank } from '../../lib/stages/textBank.js';
@@ -27,14 +26,8 @@ const BATCH = 7;
 /** Stage 1's loss without a teacher. */
 function contrastive(config: ReturnType<typeof tinyClip>['config'], training: boolean): StageLoss {
   return {
-    rows: ['image', 'ids'],
-    embed: (rows) => ({
-      encode: (params) => {
-        const { features, batchStats } = encodeImage(config, params, rows.image as tf.Tensor4D, { training });
-        const text = l2Normalize(encodeText(config, params, rows.ids as tf.Tensor2D));
-        return { features: { image: l2Normalize(features), text }, batchStats };
-      },
-    }),
+    rows: PAIR_ROWS,
+    embed: (rows) => ({ encode: (params) => encodePairs(config, params, rows, { training }) }),
     loss: (params, given) => ({
       loss: classwiseContrastive({
         image: given.image as tf.Tensor2D,
