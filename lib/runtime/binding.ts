@@ -2,8 +2,9 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, statSy
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
-import { bindingName, bindingSources, compileBinding, execute, quietName } from './bindingBuild.js';
+import { type BindingSources, bindingName, bindingSources, compileBinding, quietName } from './bindingBuild.js';
 import type { Device } from './choice.js';
+import { execute } from './execute.js';
 import { tensorFlowLogLevel } from './hardware.js';
 import type { Layout } from './layout.js';
 import { prebuildsFolder } from './paths.js';
@@ -27,7 +28,17 @@ const stampName = (hash: string): string => `binding-${hash}.json`;
 
 /** The verified binding of a layout: that of this package's version, or of an unknown version the newest one. */
 export function findBinding(layout: Layout): BindingStamp | undefined {
-  const hash = bindingSources()?.hash ?? prebuiltBinding()?.hash;
+  return stampOf(layout, origins().hash);
+}
+
+/** Where a binding may come from, and the hash of this package's version: that of the sources, where they are. */
+function origins(): { sources?: BindingSources; prebuilt?: Prebuilt; hash?: string } {
+  const sources = bindingSources();
+  const prebuilt = prebuiltBinding();
+  return { sources, prebuilt, hash: sources?.hash ?? prebuilt?.hash };
+}
+
+function stampOf(layout: Layout, hash: string | undefined): BindingStamp | undefined {
   const names = hash ? [stampName(hash)] : stampsByAge(layout.folder);
   for (const name of names) {
     try {
@@ -49,8 +60,10 @@ function stampsByAge(folder: string): string[] {
   }
 }
 
+type Prebuilt = { folder: string; hash: string };
+
 /** The binding that the package carries for this platform (`npm run prebuilds`), if it does. */
-function prebuiltBinding(): { folder: string; hash: string } | undefined {
+function prebuiltBinding(): Prebuilt | undefined {
   const folder = prebuildsFolder();
   try {
     for (const name of readdirSync(folder)) {
@@ -67,11 +80,9 @@ function prebuiltBinding(): { folder: string; hash: string } | undefined {
  * @throws VlltrError ERR_SETUP
  */
 export async function makeBinding(layout: Layout, log: Log): Promise<BindingStamp> {
-  const present = findBinding(layout);
+  const { sources, prebuilt, hash } = origins();
+  const present = stampOf(layout, hash);
   if (present) return present;
-  const sources = bindingSources();
-  const prebuilt = prebuiltBinding();
-  const hash = sources?.hash ?? prebuilt?.hash;
   check(
     hash,
     'ERR_SETUP',

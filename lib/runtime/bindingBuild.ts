@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check } from '../errors.js';
+import { execute } from './execute.js';
 import { installedPackage, packageFolder, shortHash } from './paths.js';
 
 const FLAGS = ['-std=c++17', '-O2', '-fPIC', '-shared', '-fvisibility=hidden', '-s', '-DNAPI_VERSION=8'];
@@ -94,28 +94,4 @@ async function compileTo(path: string, sources: BindingSources, args: string[]):
   } finally {
     await rm(output, { force: true });
   }
-}
-
-export interface Outcome {
-  /** Exit status or signal; `missing` when the command could not be started. */
-  readonly status: number | string | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
-/** Runs a command to its end with stdin closed. Never rejects. */
-export function execute(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
-    let output = '';
-    let errors = '';
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      errors += text;
-    });
-    child.on('error', () => resolve({ status: 'missing', output, errors }));
-    child.on('close', (code, signal) => resolve({ status: code ?? signal, output, errors }));
-  });
 }
