@@ -27,16 +27,16 @@ Status checkInputs(const AnchorAttentionInputs& call) {
   return checkMatrix(kOp, call.batch, call.table->classes() * call.table->perClass());
 }
 
-/** Checks all arrays, outputs after inputs. */
-Status checkArrays(const AnchorAttentionInputs& call, std::initializer_list<Span> more,
-                   std::initializer_list<Span> outputs) {
+/** `dlogits`: of the gradient alone. */
+Status checkArrays(const AnchorAttentionInputs& call, std::initializer_list<Span> outputs,
+                   const float* dlogits = nullptr, int64_t pairs = 0) {
   const int64_t d = call.table->width(), matrix = d * d;
-  const std::initializer_list<Span> shared = {
-      span("x", call.x, call.batch * d),     span("wq", call.wq, matrix),  span("wk", call.wk, matrix),
-      span("gammaQ", call.gammaQ, d),        span("betaQ", call.betaQ, d), span("gammaK", call.gammaK, d),
-      span("logitScale", call.logitScale, 1)};
-  VLLTR_RETURN_IF_ERROR(checkSpans(kOp, shared, outputs));
-  return checkSpans(kOp, more, outputs);
+  return checkSpans(
+      kOp,
+      {span("x", call.x, call.batch * d), span("wq", call.wq, matrix), span("wk", call.wk, matrix),
+       span("gammaQ", call.gammaQ, d), span("betaQ", call.betaQ, d), span("gammaK", call.gammaK, d),
+       span("logitScale", call.logitScale, 1), span("dlogits", dlogits, pairs)},
+      outputs);
 }
 
 /** What every direction begins with. */
@@ -139,7 +139,7 @@ void reduce(const Attention& with, int64_t groups, const float* partial, int64_t
 Status anchorAttention(const AnchorAttentionForward& call) {
   VLLTR_RETURN_IF_ERROR(checkInputs(call));
   const AnchorTable::Data& table = call.table->data();
-  VLLTR_RETURN_IF_ERROR(checkArrays(call, {}, {span("logits", call.logits, call.batch * table.classes)}));
+  VLLTR_RETURN_IF_ERROR(checkArrays(call, {span("logits", call.logits, call.batch * table.classes)}));
   if (call.batch == 0) return Status();
   Attention with(table);
   VLLTR_RETURN_IF_ERROR(with.make(call));
@@ -160,9 +160,8 @@ Status anchorAttention(const AnchorAttentionWeights& call) {
   const AnchorTable::Data& table = call.table->data();
   const int64_t pairs = call.batch * table.classes, m = table.perClass;
   VLLTR_RETURN_IF_ERROR(
-      checkArrays(call, {},
-                  {span("logits", call.logits, pairs), span("weights", call.weights, pairs * m),
-                   span("contributions", call.contributions, pairs * m)}));
+      checkArrays(call, {span("logits", call.logits, pairs), span("weights", call.weights, pairs * m),
+                         span("contributions", call.contributions, pairs * m)}));
   if (call.batch == 0) return Status();
   Attention with(table);
   VLLTR_RETURN_IF_ERROR(with.make(call));
@@ -201,10 +200,11 @@ Status anchorAttention(const AnchorAttentionBackward& call) {
   const AnchorTable::Data& table = call.table->data();
   const int64_t d = table.width, pairs = call.batch * table.classes, rows = call.batch * d;
   VLLTR_RETURN_IF_ERROR(
-      checkArrays(call, {span("dlogits", call.dlogits, pairs)},
+      checkArrays(call,
                   {span("dx", call.dx, rows), span("dwq", call.dwq, d * d), span("dwk", call.dwk, d * d),
                    span("dgammaQ", call.dgammaQ, d), span("dbetaQ", call.dbetaQ, d),
-                   span("dgammaK", call.dgammaK, d), span("dlogitScale", call.dlogitScale, 1)}));
+                   span("dgammaK", call.dgammaK, d), span("dlogitScale", call.dlogitScale, 1)},
+                  call.dlogits, pairs));
   Attention with(table);
   VLLTR_RETURN_IF_ERROR(with.make(call));
 

@@ -127,9 +127,7 @@ void refusals() {
     Case c({4, 8});
     auto forward = c.forward();
     change(forward);
-    const vlltr::Status status = vlltr::layerNorm(forward);
-    CHECK(status.code() == vlltr::Code::kInvalidArgument);
-    CHECK(status.message().find(word) != std::string::npos);
+    checkRefused(vlltr::layerNorm(forward), word);
   };
   using Forward = vlltr::LayerNormForward;
   refused([](Forward& f) { f.width = 0; }, "shape");
@@ -150,13 +148,7 @@ void refusals() {
 }  // namespace
 
 int main() {
-  vlltr::Isa isa;
-  const vlltr::Status chosen = vlltr::chosenIsa(&isa);
-  if (chosen.code() == vlltr::Code::kUnavailable) {
-    std::printf("skipped: %s\n", chosen.message().c_str());
-    return kSkipped;
-  }
-  CHECK_OK(chosen);
+  const vlltr::Isa isa = isaOrSkip();
   for (const int64_t width : {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 100, 129, 512, 1000, 1025}) {
     for (const int64_t rows : {0, 1, 2, 5, 67}) compare({rows, width});
   }
