@@ -1,0 +1,31 @@
+// What vlltr/device.h promises, in a build without CUDA: there is never a device.
+#include "vlltr/device.h"
+
+namespace vlltr {
+
+struct Device::Data {
+  Card card;
+};
+
+namespace {
+Status none() { return unavailable("this build has no CUDA kernels"); }
+}  // namespace
+
+Status Device::count(int* cards) {
+  *cards = 0;
+  return none();
+}
+Status Device::open(int, std::shared_ptr<Device>*) { return none(); }
+Device::Device(std::unique_ptr<Data> data) : data_(std::move(data)) {}
+Device::~Device() = default;
+const Card& Device::card() const { return data_->card; }
+Status Device::allocate(int64_t, void**) { return none(); }
+void Device::release(void*) {}
+Status Device::upload(void*, const void*, int64_t) { return none(); }
+Status Device::download(void*, const void*, int64_t) { return none(); }
+Status Device::fill(void*, uint8_t, int64_t) { return none(); }
+Status Device::synchronize() { return none(); }
+Status Device::mark(int) { return none(); }
+Status Device::elapsed(float*) { return none(); }
+
+}  // namespace vlltr
