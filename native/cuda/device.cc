@@ -4,6 +4,24 @@
 #include <utility>
 
 namespace vlltr {
+namespace {
+
+/** Memory that a device keeps for later calls once what it was for is done. */
+constexpr uint64_t kKeptMemory = uint64_t{1} << 30;
+
+cudaError_t makePool(int ordinal, cudaMemPool_t* pool) {
+  cudaMemPoolProps properties = {};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location.type = cudaMemLocationTypeDevice;
+  properties.location.id = ordinal;
+  const cudaError_t error = cudaMemPoolCreate(pool, &properties);
+  if (error != cudaSuccess) return error;
+  uint64_t kept = kKeptMemory;
+  return cudaMemPoolSetAttribute(*pool, cudaMemPoolAttrReleaseThreshold, &kept);
+}
+
+}  // namespace
+
 namespace cuda {
 
 Status check(cudaError_t error, const char* during) {
@@ -73,6 +91,7 @@ Status Device::open(int ordinal, std::shared_ptr<Device>* device) {
   const Current current(*opened);
   VLLTR_RETURN_IF_ERROR(
       check(cudaStreamCreateWithFlags(&in.stream, cudaStreamNonBlocking), "making a stream"));
+  VLLTR_RETURN_IF_ERROR(check(makePool(ordinal, &in.pool), "making a memory pool"));
   for (cudaEvent_t& mark : in.marks) VLLTR_RETURN_IF_ERROR(check(cudaEventCreate(&mark), "making an event"));
   *device = std::move(opened);
   return Status();
@@ -83,6 +102,7 @@ Device::Device(std::unique_ptr<Data> data) : data_(std::move(data)) {}
 Device::~Device() {
   const Current current(*this);
   if (data_->stream != nullptr) cudaStreamDestroy(data_->stream);
+  if (data_->pool != nullptr) cudaMemPoolDestroy(data_->pool);
   for (cudaEvent_t mark : data_->marks) {
     if (mark != nullptr) cudaEventDestroy(mark);
   }
@@ -94,7 +114,7 @@ Status Device::allocate(int64_t bytes, void** memory) {
   const Current current(*this);
   *memory = nullptr;
   const cudaError_t error =
-      cudaMallocAsync(memory, static_cast<size_t>(bytes < 1 ? 1 : bytes), data_->stream);
+      cudaMallocFromPoolAsync(memory, static_cast<size_t>(bytes < 1 ? 1 : bytes), data_->pool, data_->stream);
   if (error == cudaSuccess) return Status();
   cudaGetLastError();
   size_t free = 0, total = 0;

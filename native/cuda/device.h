@@ -11,6 +11,7 @@ namespace vlltr {
 struct Device::Data {
   Card card;
   cudaStream_t stream = nullptr;
+  cudaMemPool_t pool = nullptr;  // its own: it keeps memory between calls, which others' pools need not
   cudaEvent_t marks[2] = {};
   std::mutex enqueue;  // held while a call is enqueued, so that its kernels and its workspace are its own
 };
