@@ -2,13 +2,13 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, readdir, realpath, rename, rm, stat, statfs, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
+import { ZipArchive } from '../files/zip.js';
 import { linkCudaLibraries, mirrorCuda } from './cudaLibraries.js';
 import { cacheFolder, shortHash, userTensorFlow } from './paths.js';
 import { formatBytes, type Log, TransferProgress } from './progress.js';
 import { fetchWheel, packageName, requirePip, type Wheel } from './wheel.js';
 import { CUDA_BYTES, planCuda, TENSORFLOW_VERSION, TENSORFLOW_WHEELS } from './wheels.js';
 import { withWorkFolder } from './workFolder.js';
-import { ZipArchive } from './zip.js';
 
 /** Which TensorFlow: the CPU wheel, the CUDA wheel, or the user's own (`VLLTR_TENSORFLOW_DIR`). */
 export type Variant = 'cpu' | 'cuda' | 'user';

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ZipArchive } from '../../lib/files/zip.js';
 import { planCuda } from '../../lib/runtime/wheels.js';
-import { ZipArchive } from '../../lib/runtime/zip.js';
 import { zip } from './setupZipWriter.js';
 
 let folder: string;
