@@ -13,12 +13,17 @@ export interface ResNetConfig {
   imageSize: number;
 }
 
+/** Activation of a transformer's MLPs: OpenAI's x sigmoid(1.702 x), or GELU itself (most of OpenCLIP's models). */
+export type Activation = 'quick_gelu' | 'gelu';
+
 /** CLIP's Vision Transformer. */
 export interface VitConfig {
   kind: 'vit';
   layers: number;
   width: number;
   heads: number;
+  /** Default `quick_gelu`. */
+  activation?: Activation;
   patchSize: number;
   /** Height and width of a picture, in pixels. */
   imageSize: number;
@@ -33,6 +38,8 @@ export interface TextConfig {
   width: number;
   heads: number;
   layers: number;
+  /** Default `quick_gelu`. */
+  activation?: Activation;
   /**
    * Tokenizer ids that have a row of their own in a compact embedding: row = index in this list, and one extra last
    * row stands for every other id. Left out: one row for each id.
@@ -111,6 +118,10 @@ export function checkClipConfig(config: ClipConfig): void {
     check(width % heads === 0, 'ERR_ARGUMENT', () => {
       return `clip config: ${name}.width is ${width}, expected a multiple of its ${heads} heads`;
     });
+  const activation = (name: string, value: unknown): void =>
+    check(value === undefined || value === 'quick_gelu' || value === 'gelu', 'ERR_ARGUMENT', () => {
+      return `clip config: ${name}.activation is ${JSON.stringify(value)}, expected "quick_gelu" or "gelu"`;
+    });
   object('clip config', config);
   const { visual, text } = config;
   object('clip config: visual', visual);
@@ -140,6 +151,7 @@ export function checkClipConfig(config: ClipConfig): void {
     });
     for (const name of ['layers', 'heads', 'patchSize'] as const) positive(`visual.${name}`, visual[name]);
     divides('visual', visual.width, visual.heads);
+    activation('visual', visual.activation);
     check(vitGrid(visual) > 0, 'ERR_ARGUMENT', () => {
       return `clip config: visual.patchSize ${visual.patchSize} exceeds visual.imageSize ${visual.imageSize}`;
     });
@@ -148,6 +160,7 @@ export function checkClipConfig(config: ClipConfig): void {
     positive(`text.${name}`, text[name]);
   }
   divides('text', text.width, text.heads);
+  activation('text', text.activation);
   if (text.vocabulary !== undefined) {
     check(Array.isArray(text.vocabulary), 'ERR_ARGUMENT', () => {
       return `clip config: text.vocabulary is ${typeof text.vocabulary}, expected an array of token ids`;

@@ -21,7 +21,7 @@ function compactRows(text: TextConfig, vocabulary: readonly number[]): tf.Tensor
  * nothing: cut them off first (`cutToLongest`). The last block is computed for the end token alone.
  */
 export function encodeTextIds(text: TextConfig, params: TensorMap, ids: tf.Tensor2D): tf.Tensor2D {
-  const { width, layers, heads, vocabulary, contextLength } = text;
+  const { width, layers, heads, activation, vocabulary, contextLength } = text;
   const [batch, length] = ids.shape;
   const flat = ids.reshape([batch * length]) as tf.Tensor1D;
   const rows = vocabulary ? (gatherRows(compactRows(text, vocabulary), flat) as tf.Tensor1D) : flat;
@@ -33,6 +33,7 @@ export function encodeTextIds(text: TextConfig, params: TensorMap, ids: tf.Tenso
   const last = transformer(params, 'transformer', tf.add(embedded, positions) as tf.Tensor3D, {
     layers,
     heads,
+    activation,
     mask: causalMask(length),
     pickMask: causalMaskAt(end, length),
     pick: (x) => gatherRows(x.reshape([batch * length, width]), endRows) as tf.Tensor2D,

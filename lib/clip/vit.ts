@@ -17,7 +17,7 @@ function patches(visual: VitConfig, images: tf.Tensor4D): tf.Tensor3D {
 
 /** CLIP's Vision Transformer: images [N, H, W, 3] -> [N, D]. The last block is computed for the class token alone. */
 export function encodeVit(visual: VitConfig, params: TensorMap, images: tf.Tensor4D): tf.Tensor2D {
-  const { width, layers, heads } = visual;
+  const { width, layers, heads, activation } = visual;
   const batch = images.shape[0];
   // A convolution whose stride is its size is one matrix product; its gradient then is one too, on every backend.
   const filter = parameter(params, 'visual.conv1.weight').reshape([-1, width]);
@@ -28,6 +28,7 @@ export function encodeVit(visual: VitConfig, params: TensorMap, images: tf.Tenso
   const first = transformer(params, 'visual.transformer', normed(params, 'visual.ln_pre', placed), {
     layers,
     heads,
+    activation,
     pick: (x) => x.slice([0, 0, 0], [batch, 1, width]).reshape([batch, width]) as tf.Tensor2D,
   });
   return tf.matMul(normed(params, 'visual.ln_post', first), parameter<tf.Tensor2D>(params, 'visual.proj'));
