@@ -1,4 +1,4 @@
-import { loadClip, saveClip } from './clip/checkpoint.js';
+import { loadClip, saveClip } from './clip/checkpoint/index.js';
 import { clipConfig } from './clip/config.js';
 import { create } from './clip/model.js';
 import { decode, encode, tokenize } from './clip/tokenizer.js';
@@ -70,7 +70,7 @@ export const clip = {
 /** Data sets: a folder of pictures, Icon-LT, and the pairs its teacher learns from. */
 export const data = { openFolder, openIconLt, openWebPairs } as const;
 
-export type { LoadedClip } from './clip/checkpoint.js';
+export type { LoadedClip } from './clip/checkpoint/index.js';
 export type { ClipConfig, ResNetConfig, TextConfig, VitConfig } from './clip/config.js';
 export type { ClipModel } from './clip/model.js';
 export type { FolderOptions } from './data/folder.js';

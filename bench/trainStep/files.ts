@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { END_ID, START_ID } from '../../lib/clip/bpe.js';
-import { type LoadedClip, loadClip, saveClip } from '../../lib/clip/checkpoint.js';
+import { type LoadedClip, loadClip, saveClip } from '../../lib/clip/checkpoint/index.js';
 import { create } from '../../lib/clip/model.js';
 import { type FileTensors, readSafetensors, writeSafetensors } from '../../lib/files/safetensors.js';
 import { type Random, random } from '../../lib/random.js';

@@ -6,7 +6,11 @@ import { type ParameterLayout, type ParameterSpec, parameterSpecs } from './para
 import { interpolatePositions } from './positions.js';
 
 /** Axis of the memory's layout at each axis of the file's (PyTorch's) and back. */
-const TO_FILE: Record<ParameterLayout, number[] | undefined> = { conv: [3, 2, 0, 1], linear: [1, 0], same: undefined };
+export const TO_FILE: Record<ParameterLayout, number[] | undefined> = {
+  conv: [3, 2, 0, 1],
+  linear: [1, 0],
+  same: undefined,
+};
 const FROM_FILE: Record<ParameterLayout, number[] | undefined> = {
   conv: [2, 3, 1, 0],
   linear: [1, 0],
@@ -54,7 +58,8 @@ export function fromFile(config: ClipConfig, tensors: FileTensors, chosen: Chose
   });
 }
 
-const POSITIONS = ['visual.positional_embedding', 'visual.attnpool.positional_embedding'];
+/** Positions that pictures of another size have others of. */
+export const POSITIONS = ['visual.positional_embedding', 'visual.attnpool.positional_embedding'];
 
 function read({ name, layout, shape }: ParameterSpec, found: FileTensor | undefined): tf.Tensor {
   const order = FROM_FILE[layout];

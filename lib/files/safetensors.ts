@@ -2,12 +2,14 @@
  * The safetensors format: an 8-byte little-endian header length, a JSON header (name → dtype, shape, data_offsets;
  * `__metadata__` → strings), then the tensors' bytes, little-endian and row-major, without holes.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { bytesOf } from '../bytes.js';
 import { check, VlltrError } from '../errors.js';
 import { writeAtomic } from './atomic.js';
 import { decodeBfloat16, decodeHalf, encodeHalf } from './float16.js';
+import { openFile, readFully } from './readFully.js';
+import { sizeOf } from './tensorSource.js';
 
 /** Element types this reader understands. */
 export type FileDtype = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'U8' | 'BOOL';
@@ -39,8 +41,6 @@ const MAX_HEADER = 100_000_000;
 /** Metadata key of the checksum over the data section (CRC-32, 8 hexadecimal digits). */
 const CHECKSUM = 'crc32';
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-
 /** Name, element type, shape and place of each tensor, without its values. */
 export interface SafetensorsEntry {
   name: string;
@@ -51,8 +51,8 @@ export interface SafetensorsEntry {
   bytes: number;
 }
 
-/** Reads and checks the header. `entries` are in the order of their bytes. */
-async function readHeader(
+/** Reads and checks the header. `entries` are in the order of their bytes. @throws VlltrError ERR_CHECKPOINT */
+export async function readHeader(
   file: FileHandle,
   path: string,
 ): Promise<{ entries: SafetensorsEntry[]; metadata: Record<string, string> }> {
@@ -112,24 +112,6 @@ async function readHeader(
   }
   if (expected !== fileSize) fail(`its tensors end at byte ${expected}, the file at ${fileSize}`);
   return { entries, metadata };
-}
-
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (cause) {
-    throw new VlltrError('ERR_CHECKPOINT', `${path} cannot be opened: ${(cause as Error).message}`, { cause });
-  }
-}
-
-/** Reads `bytes.length` bytes from `position`. Large reads come in pieces: one read gives at most 2 GiB. */
-async function readFully(file: FileHandle, bytes: Uint8Array, position: number, what: string): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, 1 << 30), position + done);
-    check(bytesRead > 0, 'ERR_CHECKPOINT', () => `${what} ends ${bytes.length - done} bytes early`);
-    done += bytesRead;
-  }
 }
 
 function decode(dtype: FileDtype, buffer: ArrayBuffer): FileData {

@@ -1,4 +1,4 @@
-import type { LoadedClip } from '../clip/checkpoint.js';
+import type { LoadedClip } from '../clip/checkpoint/index.js';
 import type { ImageSource, LongTailData } from '../data/types.js';
 import { VlltrError } from '../errors.js';
 import { random, shuffled } from '../random.js';

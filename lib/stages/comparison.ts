@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { LoadedClip } from '../clip/checkpoint.js';
+import type { LoadedClip } from '../clip/checkpoint/index.js';
 import { create } from '../clip/model.js';
 import type { LongTailData } from '../data/types.js';
 import { type TensorMap, tf } from '../runtime/tf.js';

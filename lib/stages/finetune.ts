@@ -1,4 +1,4 @@
-import type { LoadedClip } from '../clip/checkpoint.js';
+import type { LoadedClip } from '../clip/checkpoint/index.js';
 import type { LongTailData } from '../data/types.js';
 import { AnchorTable } from '../ops/anchorAttention.js';
 import { type TensorMap, tf } from '../runtime/tf.js';

@@ -1,4 +1,4 @@
-import type { LoadedClip } from '../clip/checkpoint.js';
+import type { LoadedClip } from '../clip/checkpoint/index.js';
 import type { LongTailData } from '../data/types.js';
 import { classwiseContrastive } from '../ops/classwiseContrastive.js';
 import { random } from '../random.js';

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveClip } from '../../lib/clip/checkpoint.js';
+import { saveClip } from '../../lib/clip/checkpoint/index.js';
 import { openFolder } from '../../lib/data/folder.js';
 import { ready } from '../../lib/runtime/ready.js';
 import { cli } from '../support/cli.js';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { saveClip } from '../../lib/clip/checkpoint.js';
+import { saveClip } from '../../lib/clip/checkpoint/index.js';
 import { tf } from '../../lib/runtime/tf.js';
 import { loadAnchors, saveAnchors } from '../../lib/stages/anchorFile.js';
 import { buildAnchors } from '../../lib/stages/anchors.js';

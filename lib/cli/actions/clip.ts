@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { saveClip } from '../../clip/checkpoint.js';
+import { saveClip } from '../../clip/checkpoint/index.js';
 import type { ClipConfig } from '../../clip/config.js';
 import { compactVocabulary } from '../../clip/vocabulary.js';
 import { openWebPairs } from '../../data/iconLt/index.js';

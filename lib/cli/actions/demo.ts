@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type LoadedClip, loadClip } from '../../clip/checkpoint.js';
+import { type LoadedClip, loadClip } from '../../clip/checkpoint/index.js';
 import { VlltrError } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
 import { scaleRecipe } from '../../presets/scale.js';

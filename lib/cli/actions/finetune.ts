@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { LoadedClip } from '../../clip/checkpoint.js';
+import type { LoadedClip } from '../../clip/checkpoint/index.js';
 import type { LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';

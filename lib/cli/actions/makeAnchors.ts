@@ -1,4 +1,4 @@
-import type { LoadedClip } from '../../clip/checkpoint.js';
+import type { LoadedClip } from '../../clip/checkpoint/index.js';
 import type { LongTailData } from '../../data/types.js';
 import { type AnchorInfo, fileDigest, saveAnchors } from '../../stages/anchorFile.js';
 import { buildAnchors } from '../../stages/anchors.js';

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type LoadedClip, loadClip } from '../../clip/checkpoint.js';
+import { type LoadedClip, loadClip } from '../../clip/checkpoint/index.js';
 import type { LongTailData } from '../../data/types.js';
 import { check, VlltrError } from '../../errors.js';
 import { inspectSafetensors } from '../../files/safetensors.js';

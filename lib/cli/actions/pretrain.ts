@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { saveClip } from '../../clip/checkpoint.js';
+import { saveClip } from '../../clip/checkpoint/index.js';
 import type { LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';

@@ -1,0 +1,2 @@
+export { type LoadedClip, type LoadOptions, loadClip } from './load.js';
+export { saveClip } from './save.js';

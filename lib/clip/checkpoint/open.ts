@@ -1,0 +1,58 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { check, VlltrError } from '../../errors.js';
+import { openFile } from '../../files/readFully.js';
+import { openSafetensors, openShards } from '../../files/safetensorsSource.js';
+import type { TensorSource } from '../../files/tensorSource.js';
+import { openTorchZip } from '../../files/torch/index.js';
+import { openTorchLegacy } from '../../files/torch/legacy.js';
+
+/** Files of a model in its folder, as their makers name them; the first that is there is taken. */
+export const MODEL_FILES = [
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'open_clip_model.safetensors',
+  'pytorch_model.bin',
+  'open_clip_pytorch_model.bin',
+] as const;
+
+/** The model file that a folder holds, if it holds one. */
+export const modelFileIn = (folder: string): string | undefined =>
+  MODEL_FILES.map((name) => join(folder, name)).find((path) => existsSync(path));
+
+/**
+ * Opens a checkpoint of any kind that is read, by what its first bytes say; of a folder the model file in it.
+ * @throws VlltrError ERR_CHECKPOINT saying what the file is instead
+ */
+export async function openTensors(path: string): Promise<TensorSource> {
+  check(existsSync(path), 'ERR_CHECKPOINT', () => `${path} does not exist; expected a checkpoint`);
+  const file = statSync(path).isDirectory() ? modelFileIn(path) : path;
+  check(file, 'ERR_CHECKPOINT', () => `${path} holds no model; expected ${MODEL_FILES.join(' or ')}`);
+  if (file.endsWith('.index.json')) return openShards(file);
+  const head = await firstBytes(file);
+  if (head.readUInt32LE(0) === 0x04034b50) return openTorchZip(file);
+  if (head[8] === 0x7b) return openSafetensors(file);
+  if (head[0] === 0x80 && head[1]! <= 5) return openTorchLegacy(file);
+  const text = head.toString('latin1');
+  const what = text.startsWith('version https://git-lfs')
+    ? "a pointer of Git LFS in the place of the file (run 'git lfs pull')"
+    : /^\s*</.test(text)
+      ? 'a web page'
+      : 'of no known kind';
+  throw new VlltrError(
+    'ERR_CHECKPOINT',
+    `${file} is ${what}; expected a checkpoint: safetensors, or a file of torch.save or torch.jit.save`,
+  );
+}
+
+async function firstBytes(path: string): Promise<Buffer> {
+  const file = await openFile(path);
+  try {
+    const head = Buffer.alloc(64);
+    const { bytesRead } = await file.read(head, 0, head.length, 0);
+    check(bytesRead >= 9, 'ERR_CHECKPOINT', () => `${path} has ${bytesRead} bytes; expected a checkpoint`);
+    return head;
+  } finally {
+    await file.close();
+  }
+}
