@@ -2,8 +2,8 @@ import { loadClip, saveClip } from './clip/checkpoint/index.js';
 import { clipConfig } from './clip/config.js';
 import { create } from './clip/model.js';
 import { decode, encode, tokenize } from './clip/tokenizer.js';
-import { openFolder } from './data/folder.js';
 import { openIconLt, openWebPairs } from './data/iconLt/index.js';
+import { openFolder, openPictures } from './data/openPictures.js';
 import { AnchorTable, anchorAttention, anchorAttentionWeights, anchorTable } from './ops/anchorAttention.js';
 import { classwiseContrastive } from './ops/classwiseContrastive.js';
 import { crossEntropy, softCrossEntropy } from './ops/crossEntropy.js';
@@ -67,13 +67,13 @@ export const clip = {
   load: loadClip,
 } as const;
 
-/** Data sets: a folder of pictures, Icon-LT, and the pairs its teacher learns from. */
-export const data = { openFolder, openIconLt, openWebPairs } as const;
+/** Data sets: pictures in any known layout, in folders, Icon-LT, and the pairs its teacher learns from. */
+export const data = { open: openPictures, openFolder, openIconLt, openWebPairs } as const;
 
 export type { LoadedClip } from './clip/checkpoint/index.js';
 export type { ClipConfig, ResNetConfig, TextConfig, VitConfig } from './clip/config.js';
 export type { ClipModel } from './clip/model.js';
-export type { FolderOptions } from './data/folder.js';
+export type { FolderOptions, OpenOptions } from './data/openPictures.js';
 export type { ImageSource, LongTailData, PairData, ShotBounds } from './data/types.js';
 export { type ErrorCode, VlltrError } from './errors.js';
 export type { AnchorAttentionArguments, AnchorAttentionWeights } from './ops/anchorAttention.js';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { anchorFlags } from './anchorFlags.js';
+import { dataFlags } from './dataFlags.js';
 import { integer, lazily } from './options.js';
 
 /** Adds `vl-ltr anchors`. */
@@ -9,7 +10,7 @@ export function register(program: Command): void {
     .description('choose the anchor sentences of every class with a stage-1 model')
     .argument('<data>', 'the data the stage-1 run was trained on')
     .option('--run <dir>', 'folder of the stage-1 run; the anchors go there', 'runs/stage1');
-  anchorFlags(command)
+  dataFlags(anchorFlags(command))
     .option('--seed <n>', 'seed of every random draw', integer, 0)
     .option('--force', 'replace the anchors that the folder holds')
     .option('--dry-run', 'print the configuration and stop')

@@ -1,33 +1,29 @@
-import { type Command, Option } from 'commander';
-import { shotPresets } from '../data/shots.js';
+import type { Command } from 'commander';
+import { dataFlags, LAYOUTS } from './dataFlags.js';
 import { holdOutOption, lazily } from './options.js';
 
 /** Adds `vl-ltr check`. */
 export function register(program: Command): void {
-  program
+  const command = program
     .command('check')
-    .description('look through a folder of your own pictures before training')
-    .argument('<dir>', 'folder with train/<class>/pictures, optional val/ and test/')
+    .description('look through your own pictures before training')
+    .argument('<data>', 'folder or file of your pictures (see below)')
     .option('--json', 'print the whole report as JSON')
-    .option('--fast', 'do not open the pictures (finds no unreadable or equal ones)')
-    .addOption(
-      new Option('--shots <bounds>', 'shot groups')
-        .choices([...Object.keys(shotPresets), 'scaled', 'auto'])
-        .default('auto'),
-    )
-    .addOption(holdOutOption('show the folder as training sees it with this share of train held out for val'))
+    .option('--fast', 'do not open the pictures (finds missing ones, no unreadable or equal ones)');
+  dataFlags(command)
+    .addOption(holdOutOption('show the data as training sees it with this share of train held out for val'))
     .addHelpText(
       'after',
-      `
-The folder:
-  train/<class>/…   pictures (jpg, png, webp, gif, tif, avif, svg); folders within a class are searched too
-  val/, test/       the same classes; both optional
-  classes.json      {"<class>": ["a sentence", …], …}; optional
-  text/<class>.txt  sentences or an article of a class; optional
-Without text a class has the prompts of its name ("a photo of a …").
+      `${LAYOUTS}
+Without text a class has the prompts of its name ("a photo of a …"). ImageNet-LT, Places-LT and iNaturalist 2018 are
+compared with what was published, and the file to get is named where they differ.
 
-Exits 1 if something would stop training: a class without pictures, a picture that cannot be read, a class of val
-or test that train lacks, texts that cannot be read.`,
+Exits 1 if something would stop training: lines or entries that cannot be used, a class without pictures, a picture that
+is missing or cannot be read, a class of val or test that train lacks, texts that cannot be read.
+
+  vl-ltr check pictures
+  vl-ltr check birds.csv --columns path=file,label=species,split=set --images photos
+  vl-ltr check imagenet --fast --shots decoupling --json`,
     )
     .action(lazily(() => import('./actions/check.js')));
 }

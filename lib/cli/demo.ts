@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { captureFlags } from './captureFlags.js';
+import { dataFlags } from './dataFlags.js';
 import { forceOption, holdOutOption, integer, lazily, natural, positive } from './options.js';
 
 /** Adds `vl-ltr demo`. */
@@ -8,7 +9,7 @@ export function register(program: Command): void {
     .command('demo')
     .description('the main job on Icon-LT: baseline, both stages, one table')
     .option('--run <dir>', 'folder of the run', 'runs/demo')
-    .option('--data <name>', 'icon-lt, icon-lt-100, icon-lt-1000, or a folder of pictures', 'icon-lt')
+    .option('--data <name>', 'icon-lt, icon-lt-100, icon-lt-1000, or pictures of your own', 'icon-lt')
     .addOption(holdOutOption())
     .option('--seeds <n>', 'how many seeds are averaged', natural, 1)
     .option('--seed <n>', 'the first seed', integer, 0)
@@ -19,7 +20,7 @@ export function register(program: Command): void {
     .addOption(forceOption('the unfinished demo run'))
     .option('--dry-run', 'print the configuration and stop')
     .option('--json', 'print summary.json on stdout instead of the table');
-  captureFlags(command)
+  dataFlags(captureFlags(command))
     .addHelpText(
       'after',
       `

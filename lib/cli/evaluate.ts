@@ -1,16 +1,18 @@
 import { type Command, Option } from 'commander';
+import { dataFlags } from './dataFlags.js';
 import { lazily } from './options.js';
 
 /** Adds `vl-ltr evaluate`. */
 export function register(program: Command): void {
-  program
+  const command = program
     .command('evaluate')
     .description('accuracy of a trained classifier by shot group')
     .argument('<data>', 'data with the classes the model was made for')
     .option('--run <dir>', 'folder of the finetune run', 'runs/stage2')
     .addOption(new Option('--split <name>', 'which pictures').choices(['test', 'val']).default('test'))
     .option('--baseline <dir>', 'a vision-only run to set beside it, in the table and in the report')
-    .option('--json', 'print everything, the accuracy of every class included, as JSON')
+    .option('--json', 'print everything, the accuracy of every class included, as JSON');
+  dataFlags(command)
     .addHelpText(
       'after',
       `

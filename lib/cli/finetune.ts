@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { anchorFlags } from './anchorFlags.js';
+import { dataFlags } from './dataFlags.js';
 import { holdOutOption, lazily, nonNegative, runOptions } from './options.js';
 import { trainFlags } from './trainFlags.js';
 
@@ -20,14 +21,14 @@ export function register(program: Command): void {
     .option('--attention-rate <factor>', "attention's learning rate against the head's", nonNegative)
     .option('--detach-norm', 'stop the gradient through the norm of G_c')
     .option('--mixup', 'mixup 0.8 and cutmix 1.0, as the released configurations have it');
-  command.addOption(holdOutOption());
+  dataFlags(command).addOption(holdOutOption());
   runOptions(anchorFlags(trainFlags(command)), 'runs/stage2')
     .addHelpText(
       'after',
       `
 The anchors are those of the stage-1 run; where it has none (or --anchors, --choice, --split ask for others) they are
 chosen first. α, the visual branch's weight in the prediction, is chosen on val, never on test; without val it is 0.5.
-What stage 1 held out of train (--hold-out) validates here, too.
+What stage 1 held out of train (--hold-out) validates here, too. Layouts of data: vl-ltr check --help.
 Defaults depend on the data: --dry-run prints them all. A broken-off run goes on with --resume.
 
 The run folder gets model.safetensors (encoder, head, anchors), summary.json (accuracy by shot group on val and test),

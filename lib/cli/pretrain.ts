@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { dataFlags, LAYOUTS } from './dataFlags.js';
 import { holdOutOption, lazily, runOptions, share } from './options.js';
 import { contrastiveFlags, trainFlags } from './trainFlags.js';
 
@@ -7,15 +8,16 @@ export function register(program: Command): void {
   const command = program
     .command('pretrain')
     .description('stage 1: align pictures with the sentences of their classes')
-    .argument('<data>', 'folder of pictures (train/<class>/…), or icon-lt, icon-lt-100, icon-lt-1000')
+    .argument('<data>', 'your pictures (layouts below), or icon-lt, icon-lt-100, icon-lt-1000')
     .option('--from <model>', 'CLIP model to begin with, file or run folder (default: the shipped small CLIP)')
     .option('--teacher <model>', 'frozen CLIP to distil from (default: the model it begins with)')
     .option('--beta <share>', 'β: share of the distillation in the loss; 0 leaves the teacher out', share);
-  command.addOption(holdOutOption());
+  dataFlags(command).addOption(holdOutOption());
   runOptions(contrastiveFlags(trainFlags(command)), 'runs/stage1')
     .addHelpText(
       'after',
-      `
+      `${LAYOUTS}
+
 Every picture meets one sentence of its class, drawn anew each step; the loss is (1−β)·class-wise contrastive loss +
 β·distillation. The model's own image size decides the size of the pictures. Defaults depend on the data: --dry-run
 prints them all. Interrupted (Ctrl-C, or killed), a run goes on with --resume and gives the numbers of an unbroken one.

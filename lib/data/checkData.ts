@@ -1,39 +1,19 @@
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
-import { type ClassTexts, readClassTexts } from './classText.js';
-import { decodeFull } from './decode.js';
-import { cleanNames, type FolderListing, listFolder, SPLITS, type Split } from './folderListing.js';
-import { checkHoldOut, holdOut } from './holdOut.js';
+import { noteContents, noteListedTwice, noteMissing } from './checkPictures.js';
+import { type ClassTextOptions, corpusText } from './classText.js';
+import { type Finding, Findings, type Note, plural } from './findings.js';
+import { readListing } from './formats/index.js';
+import { Complaints, type Format, type Listing, type ReadOptions, SPLITS, type Split } from './formats/listing.js';
+import { checkHoldOut } from './holdOut.js';
+import { noteOfficial } from './official.js';
+import { classSizes, splitVal } from './openPictures.js';
 import { type ShotGroup, type Shots, shotBounds, shotGroup } from './shots.js';
 import type { ShotBounds } from './types.js';
 
-/** Something wrong with a data set. `problem`s stop training, `warning`s do not. */
-export interface Finding {
-  severity: 'problem' | 'warning';
-  kind:
-    | 'structure'
-    | 'empty-class'
-    | 'untrained-class'
-    | 'unreadable'
-    | 'text'
-    | 'missing-split'
-    | 'class-without-pictures'
-    | 'no-text'
-    | 'text-without-class'
-    | 'duplicate'
-    | 'leak'
-    | 'contradiction'
-    | 'ignored';
-  message: string;
-  /** The files or classes concerned. */
-  items: string[];
-}
-
 export interface ClassReport {
-  /** Clean name and folder. */
+  /** Clean name, and what the data calls it (a folder, an id). */
   name: string;
-  folder: string;
+  key: string;
   /** Pictures by split. */
   train: number;
   val: number;
@@ -45,7 +25,8 @@ export interface ClassReport {
 }
 
 export interface DataReport {
-  dir: string;
+  path: string;
+  format: Format;
   /** Nothing stops training. */
   ok: boolean;
   /** Pictures that would be taken out of `train` for `val`, and in how many classes; null where none would. */
@@ -60,50 +41,54 @@ export interface DataReport {
   findings: Finding[];
 }
 
-export interface CheckOptions {
+export interface CheckOptions extends ReadOptions, ClassTextOptions {
   /** Shot groups, default `auto`. */
   shots?: Shots;
-  /** The report is of the folder as `openFolder` sees it with this share held out of `train`. Default 0. */
+  /** The report is of the data as `openPictures` sees it with this share held out of `train`. Default 0. */
   holdOut?: number;
   /** Decode every picture, to find unreadable and equal ones. Default true. */
   decode?: boolean;
   onProgress?: (done: number, total: number) => void;
 }
 
-interface Picture {
-  file: string;
-  split: Split;
-  folder: string;
-}
+type Counts = Record<Split, Int32Array>;
 
-type Note = (severity: Finding['severity'], kind: Finding['kind'], message: string, items?: string[]) => void;
-
-const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
-
-function noteStructure(listing: FolderListing, folders: readonly string[], note: Note): void {
-  const { dir, splits } = listing;
-  const train = splits.train;
-  if (!train) note('problem', 'structure', `no folder train; expected ${join(dir, 'train')}/<class>/pictures`);
-  else if (train.size < 2)
-    note('problem', 'structure', `${plural(train.size, 'class', 'classes')} in train; expected two or more`);
-  const empty = [...(train ?? [])].filter(([, files]) => files.length === 0).map(([folder]) => folder);
-  if (empty.length)
+function noteStructure(listing: Listing, counts: Counts, note: Note): void {
+  const { classes, splits, place, ignored, format } = listing;
+  const folders = format === 'folder';
+  const named = (wanted: (c: number) => boolean): string[] =>
+    classes.filter((_, c) => wanted(c)).map(({ key, name }) => (folders ? key : name));
+  const trained = counts.train.filter((n) => n > 0).length;
+  if (!splits.train)
+    note(
+      'problem',
+      'structure',
+      folders ? `no folder train; expected ${place('train')}/<class>/pictures` : 'no training pictures',
+    );
+  else if (trained < 2 && classes.length < 2)
+    note('problem', 'structure', `${plural(trained, 'class', 'classes')} in train; expected two or more`);
+  const empty = named((c) => counts.train[c] === 0 && counts.val[c] === 0 && counts.test[c] === 0);
+  if (splits.train && empty.length)
     note('problem', 'empty-class', `${plural(empty.length, 'class', 'classes')} without a training picture`, empty);
   for (const split of ['val', 'test'] as const) {
-    const found = splits[split];
-    if (!found) {
-      note('warning', 'missing-split', `no folder ${split}${split === 'test' ? '; accuracy cannot be measured' : ''}`);
+    if (!splits[split]) {
+      const none = folders ? `no folder ${split}` : `no ${split} pictures`;
+      note(
+        'warning',
+        'missing-split',
+        `${none}${split === 'test' && !splits.val ? '; accuracy cannot be measured' : ''}`,
+      );
       continue;
     }
-    const foreign = [...found].filter(([folder, files]) => files.length > 0 && !train?.has(folder)).map(([f]) => f);
-    if (train && foreign.length)
+    const foreign = named((c) => counts[split][c]! > 0 && counts.train[c] === 0);
+    if (splits.train && foreign.length)
       note(
         'problem',
         'untrained-class',
         `${plural(foreign.length, 'class', 'classes')} of ${split} that train lacks`,
         foreign,
       );
-    const lacking = folders.filter((folder) => train?.has(folder) && !found.get(folder)?.length);
+    const lacking = named((c) => counts.train[c]! > 0 && counts[split][c] === 0);
     if (lacking.length)
       note(
         'warning',
@@ -112,187 +97,113 @@ function noteStructure(listing: FolderListing, folders: readonly string[], note:
         lacking,
       );
   }
-  if (listing.ignored.length)
-    note(
-      'warning',
-      'ignored',
-      `${plural(listing.ignored.length, 'file')} ignored: no known picture type, or in no class folder`,
-      listing.ignored,
-    );
-}
-
-/** Reads and hashes every picture: pixels, not bytes, so that the same picture saved twice counts as equal. */
-async function noteContents(
-  dir: string,
-  pictures: readonly Picture[],
-  note: Note,
-  options: CheckOptions,
-): Promise<void> {
-  const byHash = new Map<string, Picture[]>();
-  const failed: Picture[] = [];
-  const reasons: string[] = [];
-  let done = 0;
-  const inspect = async (picture: Picture): Promise<void> => {
-    try {
-      const { data, width, height } = await decodeFull(join(dir, picture.file));
-      const hash = createHash('sha1').update(`${width}x${height}:`).update(data).digest('hex');
-      const same = byHash.get(hash);
-      if (same) same.push(picture);
-      else byHash.set(hash, [picture]);
-    } catch (error) {
-      if (!(error instanceof VlltrError)) throw error;
-      failed.push(picture);
-      reasons.push(error.message);
-    }
-    options.onProgress?.(++done, pictures.length);
-  };
-  await Promise.all(pictures.map(inspect));
-  if (failed.length)
-    note('problem', 'unreadable', `${plural(failed.length, 'picture')} cannot be read`, reasons.sort());
-  const order = new Map(pictures.map((picture, i) => [picture, i]));
-  const groups = [...byHash.values()]
-    .filter((group) => group.length > 1)
-    .map((group) => group.sort((a, b) => order.get(a)! - order.get(b)!))
-    .sort((a, b) => order.get(a[0]!)! - order.get(b[0]!)!);
-  const show = (list: Picture[][]): string[] => list.map((group) => group.map((p) => p.file).join(' = '));
-  const clashing = groups.filter((group) => new Set(group.map((p) => p.folder)).size > 1);
-  if (clashing.length)
-    note(
-      'warning',
-      'contradiction',
-      `${plural(clashing.length, 'picture')} found under more than one class`,
-      show(clashing),
-    );
-  const leaking = groups.filter((group) => new Set(group.map((p) => p.split)).size > 1);
-  if (leaking.length)
-    note(
-      'warning',
-      'leak',
-      `${plural(leaking.length, 'picture')} found in more than one split; accuracy would flatter`,
-      show(leaking),
-    );
-  const within = groups.filter((group) => new Set(group.map((p) => `${p.split}/${p.folder}`)).size < group.length);
-  if (within.length)
-    note('warning', 'duplicate', `${plural(within.length, 'picture')} found more than once in one class`, show(within));
+  if (ignored.length) {
+    const why = folders ? ': no known picture type, or in no class folder' : '';
+    note('warning', 'ignored', `${plural(ignored.length, 'file')} ignored${why}`, ignored);
+  }
 }
 
 /** Sentences beside the prompts by class, and what is odd about the texts. */
-async function noteTexts(dir: string, folders: string[], names: string[], note: Note): Promise<number[]> {
-  let texts: ClassTexts;
+async function noteTexts({ dir, classes }: Listing, options: ClassTextOptions, note: Note): Promise<number[]> {
   try {
-    texts = await readClassTexts(dir);
+    const { own, stray } = await corpusText(dir, classes, options);
+    const silent = classes.filter((_, c) => own[c] === 0).map(({ name }) => name);
+    if (silent.length)
+      note(
+        'warning',
+        'no-text',
+        `${plural(silent.length, 'class', 'classes')} without text: prompts of the name alone`,
+        silent,
+      );
+    if (stray.length)
+      note(
+        'warning',
+        'text-without-class',
+        `${plural(stray.length, 'text')} of no class; expected the name of a class, or its index in wiki/desc_<index>.txt`,
+        stray,
+      );
+    return own;
   } catch (error) {
     if (!(error instanceof VlltrError)) throw error;
     note('problem', 'text', error.message);
-    return folders.map(() => 0);
+    return classes.map(() => 0);
   }
-  const count = (key: string): number => texts.sentences.get(key)?.length ?? 0;
-  const counts = folders.map((folder, c) => count(folder) + (names[c] === folder ? 0 : count(names[c]!)));
-  const silent = names.filter((_, c) => counts[c] === 0);
-  if (silent.length)
-    note(
-      'warning',
-      'no-text',
-      `${plural(silent.length, 'class', 'classes')} without text: prompts of the name alone`,
-      silent,
-    );
-  const known = new Set([...folders, ...names]);
-  const stray = [...texts.sources].filter(([key]) => !known.has(key)).flatMap(([, sources]) => sources);
-  if (stray.length)
-    note(
-      'warning',
-      'text-without-class',
-      `${plural(stray.length, 'text')} of no class; names must be those of the class folders`,
-      stray,
-    );
-  return counts;
 }
 
 /** The listing with a share of `train` in `val`, where there is no picture in `val`. */
-function withHeldOut(listing: FolderListing, share: number): FolderListing {
+function withHeldOut(listing: Listing, share: number): Listing {
   const { train, val } = listing.splits;
-  const has = [...(val?.values() ?? [])].some((files) => files.length > 0);
-  if (share === 0 || !train || has) return listing;
-  const parts = [...train.keys()].sort().map((folder, c) => [folder, holdOut(train.get(folder)!, share, c)] as const);
-  const splits = {
-    ...listing.splits,
-    train: new Map(parts.map(([folder, part]) => [folder, part.train])),
-    val: new Map(parts.map(([folder, part]) => [folder, part.val])),
-  };
-  return { ...listing, splits };
+  if (share === 0 || !train || (val && val.ids.length > 0)) return listing;
+  return { ...listing, splits: { ...listing.splits, ...splitVal(train, listing.classes.length, share) } };
 }
 
 /**
- * Looks through a folder of pictures (see `openFolder`) for what would stop or spoil training. Throws ERR_DATA only
- * where there is nothing to look at; all else is in the report.
+ * Looks through a data set (see `openPictures`) for what would stop or spoil training. Throws ERR_DATA only where there is
+ * nothing to look at; all else is in the report.
  */
-export async function checkFolder(dir: string, options: CheckOptions = {}): Promise<DataReport> {
+export async function checkData(path: string, options: CheckOptions = {}): Promise<DataReport> {
   const share = options.holdOut ?? 0;
   checkHoldOut(share);
-  const found = await listFolder(dir);
+  const findings = new Findings();
+  const { note } = findings;
+  const complaints = new Complaints();
+  const found = await readListing(path, options, complaints.add);
+  if (complaints.count > 0) {
+    const { messages, count } = complaints;
+    const more = count > messages.length ? [`… and ${count - messages.length} more`] : [];
+    note('problem', 'format', `${plural(count, 'entry', 'entries')} cannot be used`, [...messages, ...more]);
+  }
+  for (const warning of found.warnings) note('warning', 'format', warning);
   const listing = withHeldOut(found, share);
-  const { splits } = listing;
-  const held = listing === found ? [] : [...(splits.val?.values() ?? [])].map((files) => files.length);
-  const findings: Finding[] = [];
-  const note: Note = (severity, kind, message, items = []) => findings.push({ severity, kind, message, items });
+  const { splits, classes } = listing;
+  const total = SPLITS.reduce((sum, split) => sum + (splits[split]?.ids.length ?? 0), 0);
+  const empty =
+    listing.format === 'folder'
+      ? `${path} has no folder train; expected train/<class>/pictures`
+      : `${path} lists no picture`;
+  check(splits.train || total > 0 || complaints.count > 0, 'ERR_DATA', () => empty);
 
-  const folders = [...new Set(SPLITS.flatMap((split) => [...(splits[split]?.keys() ?? [])]))].sort();
-  const names = cleanNames(folders);
-  noteStructure(listing, folders, note);
-  const sentences = await noteTexts(dir, folders, names, note);
-  const pictures = SPLITS.flatMap((split) =>
-    [...(splits[split] ?? [])].flatMap(([folder, files]) => files.map((file) => ({ file, split, folder }))),
-  );
-  check(
-    splits.train || pictures.length > 0,
-    'ERR_DATA',
-    () => `${dir} has no folder train; expected train/<class>/pictures`,
-  );
-  if (options.decode ?? true) await noteContents(dir, pictures, note, options);
+  const count = (split: Split): Int32Array => classSizes(splits[split]?.labels ?? new Int32Array(), classes.length);
+  const counts: Counts = { train: count('train'), val: count('val'), test: count('test') };
+  noteStructure(listing, counts, note);
+  const sentences = await noteTexts(listing, options, note);
+  const missing = await noteMissing(listing, note);
+  noteOfficial(found, classSizes(found.splits.train?.labels ?? new Int32Array(), classes.length), missing.size, note);
+  if (options.decode ?? true) await noteContents(listing, missing, note, options.onProgress);
+  else noteListedTwice(listing, note);
 
-  const count = (split: Split, folder: string): number => splits[split]?.get(folder)?.length ?? 0;
-  const trainCounts = folders.map((folder) => count('train', folder)).filter((n) => n > 0);
+  const trainCounts = counts.train.filter((n) => n > 0);
   const shots = shotBounds(options.shots ?? 'auto', trainCounts);
   const groups: DataReport['groups'] = {
     many: { classes: 0, pictures: 0 },
     medium: { classes: 0, pictures: 0 },
     few: { classes: 0, pictures: 0 },
   };
-  const classes = folders.map((folder, c): ClassReport => {
-    const train = count('train', folder);
+  const reports = classes.map(({ name, key }, c): ClassReport => {
+    const [train, val, test] = SPLITS.map((split) => counts[split][c]!) as [number, number, number];
     const group = train > 0 ? shotGroup(train, shots) : null;
     if (group) {
       groups[group].classes += 1;
       groups[group].pictures += train;
     }
-    const name = names[c]!;
-    return {
-      name,
-      folder,
-      train,
-      val: count('val', folder),
-      test: count('test', folder),
-      group,
-      sentences: sentences[c]!,
-    };
+    return { name, key, train, val, test, group, sentences: sentences[c]! };
   });
-  findings.sort((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'));
+  const listed = findings.list();
   return {
-    dir,
-    ok: findings.every((f) => f.severity !== 'problem'),
+    path,
+    format: listing.format,
+    ok: listed.every((f) => f.severity !== 'problem'),
     heldOut:
       listing === found
         ? null
-        : { share, pictures: held.reduce((a, b) => a + b, 0), classes: held.filter((n) => n > 0).length },
-    pictures: Object.fromEntries(
-      SPLITS.filter((s) => splits[s]).map((s) => [s, pictures.filter((p) => p.split === s).length]),
-    ),
-    classes,
+        : { share, pictures: splits.val?.ids.length ?? 0, classes: counts.val.filter((n) => n > 0).length },
+    pictures: Object.fromEntries(SPLITS.filter((s) => splits[s]).map((s) => [s, splits[s]!.ids.length])),
+    classes: reports,
     shots,
     groups,
     imbalance: trainCounts.length
       ? trainCounts.reduce((a, b) => Math.max(a, b)) / trainCounts.reduce((a, b) => Math.min(a, b))
       : null,
-    findings,
+    findings: listed,
   };
 }

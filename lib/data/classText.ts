@@ -2,8 +2,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
 import { isMissing } from '../files/missing.js';
+import { authorsSentences } from './authorsText.js';
+import type { ClassEntry } from './formats/listing.js';
 import { prompts, promptTemplates } from './prompts.js';
 import { articleSentences } from './sentences.js';
+import { listArticles, readArticle } from './wiki.js';
 
 /**
  * The sentences of a class: its prompts, each whole, then those of its article (METHOD.md, "Text corpus").
@@ -85,4 +88,52 @@ export async function readClassTexts(dir: string): Promise<ClassTexts> {
     add(file.slice(0, -4), path, articleSentences(text.replace(/^\ufeff/, '')));
   }
   return { sentences, sources };
+}
+
+export interface ClassTextOptions {
+  /** Prompt templates with `{name}`, default CLIP's 80. */
+  templates?: readonly string[];
+  /** Prompts and articles as the authors' code makes them, see `authorsSentences`. */
+  authorsText?: boolean;
+}
+
+/** The sentences of every class, and what of the texts is of none. */
+export interface CorpusText {
+  /** sentences[c]: prompts first, at least one. */
+  sentences: string[][];
+  /** Sentences beside the prompts. */
+  own: number[];
+  /** Files and entries of no class. */
+  stray: string[];
+}
+
+/**
+ * The text of all classes: prompts of the name, the article `wiki/desc_<index>.txt`, then what `classes.json` and
+ * `text/<class>.txt` say under any name of the class.
+ * @throws VlltrError ERR_DATA naming the file that cannot be read
+ */
+export async function corpusText(
+  dir: string,
+  classes: readonly ClassEntry[],
+  options: ClassTextOptions = {},
+): Promise<CorpusText> {
+  const { templates = promptTemplates, authorsText = false } = options;
+  const texts = await readClassTexts(dir);
+  const wiki = await listArticles(dir, classes.length);
+  const known = new Set(classes.flatMap(({ key, name, spoken }) => [key, name, spoken]));
+  const stray = [...texts.sources].filter(([key]) => !known.has(key)).flatMap(([, sources]) => sources);
+  const own: number[] = [];
+  const sentences: string[][] = [];
+  for (const [c, { key, name, spoken }] of classes.entries()) {
+    const file = wiki.files[c];
+    const article = file === undefined ? undefined : await readArticle(file);
+    const begun = authorsText
+      ? authorsSentences(spoken, article, templates)
+      : classSentences(spoken, article, templates);
+    const given = [...new Set([key, name, spoken])].flatMap((alias) => texts.sentences.get(alias) ?? []);
+    const all = [...begun, ...given];
+    own.push(Math.max(0, all.length - templates.length));
+    sentences.push(all.length > 0 ? all : [spoken]);
+  }
+  return { sentences, own, stray: [...stray, ...wiki.stray] };
 }

@@ -2,12 +2,10 @@ import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join, relative } from 'node:path';
 import { check, VlltrError } from '../errors.js';
+import { SPLITS, type Split } from './formats/listing.js';
 
 /** Extensions of the pictures that sharp's prebuilt library reads. */
 const EXTENSIONS = new Set('.jpg .jpeg .jpe .jfif .png .webp .gif .tif .tiff .avif .svg'.split(' '));
-
-export const SPLITS = ['train', 'val', 'test'] as const;
-export type Split = (typeof SPLITS)[number];
 
 /** What `DIR/<split>/<class>/…` holds; paths are relative to DIR, sorted. */
 export interface FolderListing {

@@ -24,3 +24,22 @@ export function holdOut(
   }
   return { train: left, val: files.filter((file) => taken.has(file)) };
 }
+
+/** Indices of the pictures that `holdOut` takes, class by class in the order of the list. */
+export function heldOut(
+  pictures: { ids: readonly string[]; labels: Int32Array },
+  classes: number,
+  share: number,
+  seed = 0,
+): Set<number> {
+  const own = Array.from({ length: classes }, (): string[] => []);
+  pictures.labels.forEach((label, i) => {
+    own[label]!.push(pictures.ids[i]!);
+  });
+  const taken = own.map((files, label) => new Set(holdOut(files, share, label, seed).val));
+  const indices = new Set<number>();
+  pictures.labels.forEach((label, i) => {
+    if (taken[label]!.has(pictures.ids[i]!)) indices.add(i);
+  });
+  return indices;
+}

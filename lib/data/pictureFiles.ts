@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import { check } from '../errors.js';
-import { decodeSquare } from './decode.js';
+import { decodeSquare, type PictureInput } from './decode.js';
 import type { ImageSource } from './types.js';
 
 /** Decoded pictures up to a number of bytes, least recently used ones dropped first; shared by the splits of a set. */
@@ -31,7 +30,7 @@ export class PixelCache {
   }
 }
 
-/** Picture files, decoded when they are first asked for. */
+/** Pictures of files or archives, decoded when they are first asked for. */
 export class PictureFiles implements ImageSource {
   readonly length: number;
   readonly labels: Int32Array;
@@ -39,25 +38,26 @@ export class PictureFiles implements ImageSource {
   private readonly pending = new Map<string, Promise<Uint8Array>>();
 
   /**
-   * @param dir folder that `files` are relative to
-   * @param labels class of each file
+   * @param ids names of the pictures, each its own among all that share the cache
+   * @param labels class of each picture
+   * @param input where the bytes of a picture are
    * @param size height and width in pixels
    */
   constructor(
-    private readonly dir: string,
-    private readonly files: readonly string[],
+    private readonly ids: readonly string[],
     labels: ArrayLike<number>,
+    private readonly input: (id: string) => PictureInput,
     readonly size: number,
     private readonly cache: PixelCache,
   ) {
-    this.length = files.length;
+    this.length = ids.length;
     this.labels = Int32Array.from(labels);
   }
 
   id(i: number): string {
-    const file = this.files[i];
-    check(file !== undefined, 'ERR_ARGUMENT', () => `picture ${i} of ${this.length} does not exist`);
-    return file;
+    const id = this.ids[i];
+    check(id !== undefined, 'ERR_ARGUMENT', () => `picture ${i} of ${this.length} does not exist`);
+    return id;
   }
 
   async read(indices: ArrayLike<number>): Promise<Uint8Array> {
@@ -71,18 +71,18 @@ export class PictureFiles implements ImageSource {
     return out;
   }
 
-  private pixels(file: string): Promise<Uint8Array> {
-    const cached = this.cache.get(file);
+  private pixels(id: string): Promise<Uint8Array> {
+    const cached = this.cache.get(id);
     if (cached) return Promise.resolve(cached);
-    let job = this.pending.get(file);
+    let job = this.pending.get(id);
     if (!job) {
-      job = decodeSquare(join(this.dir, file), this.size)
+      job = decodeSquare(this.input(id), this.size)
         .then((pixels) => {
-          this.cache.set(file, pixels);
+          this.cache.set(id, pixels);
           return pixels;
         })
-        .finally(() => this.pending.delete(file));
-      this.pending.set(file, job);
+        .finally(() => this.pending.delete(id));
+      this.pending.set(id, job);
     }
     return job;
   }

@@ -31,6 +31,8 @@ export interface LongTailData {
   readonly val?: ImageSource;
   readonly test?: ImageSource;
   readonly shots: ShotBounds;
+  /** Pictures of `val` that were held out of `train`; absent where none were. */
+  readonly heldOut?: number;
 }
 
 /** Picture–caption pairs without classes, for `vl-ltr clip`. */

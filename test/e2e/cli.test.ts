@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveClip } from '../../lib/clip/checkpoint/index.js';
-import { openFolder } from '../../lib/data/folder.js';
+import { openFolder } from '../../lib/data/openPictures.js';
 import { ready } from '../../lib/runtime/ready.js';
 import { cli } from '../support/cli.js';
 import { COLOURS, writePictures } from '../support/pictures.js';

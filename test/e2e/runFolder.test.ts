@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveClip } from '../../lib/clip/checkpoint/index.js';
-import { openFolder } from '../../lib/data/folder.js';
+import { openFolder } from '../../lib/data/openPictures.js';
 import { ready } from '../../lib/runtime/ready.js';
 import { cli } from '../support/cli.js';
 import { writePictures } from '../support/pictures.js';

@@ -5,8 +5,8 @@ import { Command } from 'commander';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { register } from '../../lib/cli/check.js';
-import { checkFolder, type DataReport } from '../../lib/data/checkData.js';
-import { openFolder } from '../../lib/data/folder.js';
+import { checkData, type DataReport } from '../../lib/data/checkData.js';
+import { openFolder } from '../../lib/data/openPictures.js';
 
 let dir: string;
 beforeEach(async () => {
@@ -36,17 +36,17 @@ async function sound(): Promise<void> {
 const kinds = (report: DataReport) => report.findings.map((f) => `${f.severity} ${f.kind}`);
 const finding = (report: DataReport, kind: string) => report.findings.find((f) => f.kind === kind);
 
-describe('checkFolder', () => {
+describe('checkData', () => {
   it('finds nothing wrong with a sound set', async () => {
     await sound();
     await paint('train/c/2.png');
-    const report = await checkFolder(dir, { shots: { manyAbove: 2, fewUpTo: 1 } });
+    const report = await checkData(dir, { shots: { manyAbove: 2, fewUpTo: 1 } });
     expect(report.findings).toEqual([]);
     expect(report.ok).toBe(true);
     expect(report.pictures).toEqual({ train: 5, val: 4, test: 4 });
     expect(report.classes).toEqual([
-      { name: 'a b', folder: 'a_b', train: 2, val: 2, test: 2, group: 'medium', sentences: 1 },
-      { name: 'c', folder: 'c', train: 3, val: 2, test: 2, group: 'many', sentences: 1 },
+      { name: 'a b', key: 'a_b', train: 2, val: 2, test: 2, group: 'medium', sentences: 1 },
+      { name: 'c', key: 'c', train: 3, val: 2, test: 2, group: 'many', sentences: 1 },
     ]);
     expect(report.groups.many).toEqual({ classes: 1, pictures: 3 });
     expect(report.imbalance).toBe(1.5);
@@ -60,7 +60,7 @@ describe('checkFolder', () => {
     await paint('test/c/leak.png', 60002);
     await paint('train/c/both.png', 60003);
     await paint('train/a_b/both.png', 60003);
-    const report = await checkFolder(dir);
+    const report = await checkData(dir);
     expect(kinds(report)).toEqual(['warning contradiction', 'warning leak', 'warning duplicate']);
     expect(report.ok).toBe(true);
     expect(finding(report, 'duplicate')!.items).toEqual(['train/c/twin1.png = train/c/twin2.webp.png']);
@@ -74,7 +74,7 @@ describe('checkFolder', () => {
     await paint('test/foreign/x.png');
     await writeFile(join(dir, 'train/c/bad.jpg'), 'no picture');
     await writeFile(join(dir, 'classes.json'), '{');
-    const report = await checkFolder(dir);
+    const report = await checkData(dir);
     expect(report.ok).toBe(false);
     expect(
       kinds(report)
@@ -85,7 +85,7 @@ describe('checkFolder', () => {
     expect(finding(report, 'empty-class')!.items).toEqual(['empty']);
     expect(finding(report, 'untrained-class')!.items).toEqual(['foreign']);
     expect(report.classes.find((c) => c.name === 'foreign')?.group).toBeNull();
-    const fast = await checkFolder(dir, { decode: false });
+    const fast = await checkData(dir, { decode: false });
     expect(finding(fast, 'unreadable')).toBeUndefined();
   });
 
@@ -98,7 +98,7 @@ describe('checkFolder', () => {
     await mkdir(join(dir, 'text'));
     await writeFile(join(dir, 'text/A.txt'), 'Text of no class.');
     await writeFile(join(dir, 'text/b.txt'), 'One. Two.');
-    const report = await checkFolder(dir);
+    const report = await checkData(dir);
     expect(report.ok).toBe(true);
     expect(finding(report, 'missing-split')!.message).toMatch(/no folder val/);
     expect(finding(report, 'class-without-pictures')!.items).toEqual(['b']);
@@ -111,7 +111,7 @@ describe('checkFolder', () => {
   it('reports a folder as training sees it with a share held out', async () => {
     for (let i = 0; i < 6; i++) await paint(`train/a/${i}.png`);
     await paint('train/b/only.png');
-    const report = await checkFolder(dir, { holdOut: 0.3, shots: { manyAbove: 5, fewUpTo: 1 } });
+    const report = await checkData(dir, { holdOut: 0.3, shots: { manyAbove: 5, fewUpTo: 1 } });
     expect(report.heldOut).toEqual({ share: 0.3, pictures: 2, classes: 1 });
     expect(report.pictures).toEqual({ train: 5, val: 2 });
     expect(report.classes.map((c) => [c.train, c.val, c.group])).toEqual([
@@ -120,17 +120,17 @@ describe('checkFolder', () => {
     ]);
     const data = await openFolder(dir, { imageSize: 4, holdOut: 0.3 });
     expect([data.train.length, data.val!.length]).toEqual([5, 2]);
-    expect((await checkFolder(dir)).heldOut).toBeNull();
+    expect((await checkData(dir)).heldOut).toBeNull();
     await paint('val/b/0.png');
-    expect((await checkFolder(dir, { holdOut: 0.3 })).heldOut).toBeNull();
-    await expect(checkFolder(dir, { holdOut: 1 })).rejects.toThrow(/holdOut is 1, expected a share from 0 to 0.5/);
+    expect((await checkData(dir, { holdOut: 0.3 })).heldOut).toBeNull();
+    await expect(checkData(dir, { holdOut: 1 })).rejects.toThrow(/holdOut is 1, expected a share from 0 to 0.5/);
   });
 
   it('says where the folder is none, or one class alone', async () => {
-    await expect(checkFolder(join(dir, 'none'))).rejects.toThrow(/none is no folder/);
-    await expect(checkFolder(dir)).rejects.toThrow(/has no folder train/);
+    await expect(checkData(join(dir, 'none'))).rejects.toThrow(/none is no folder/);
+    await expect(checkData(dir)).rejects.toThrow(/has no folder train/);
     await paint('train/a/0.png');
-    expect(finding(await checkFolder(dir), 'structure')!.message).toMatch(/1 class in train; expected two/);
+    expect(finding(await checkData(dir), 'structure')!.message).toMatch(/1 class in train; expected two/);
   });
 });
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limiter } from '../../lib/data/decode.js';
-import { openFolder } from '../../lib/data/folder.js';
+import { openFolder } from '../../lib/data/openPictures.js';
 import { PixelCache } from '../../lib/data/pictureFiles.js';
 
 let dir: string;

@@ -5,6 +5,7 @@ import { ready } from '../../runtime/ready.js';
 import { tf } from '../../runtime/tf.js';
 import { listAnchors } from '../../stages/anchorFile.js';
 import { type AnchorFlags, anchorOptions } from '../anchorFlags.js';
+import { type DataFlags, givenData } from '../dataFlags.js';
 import { dataName } from '../dataName.js';
 import { print, say, table } from '../terminal.js';
 import { makeAnchors } from './makeAnchors.js';
@@ -12,7 +13,7 @@ import { checkTrainedOn, holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
 
 /** The options of the command line. */
-export interface AnchorsCommand extends AnchorFlags {
+export interface AnchorsCommand extends AnchorFlags, DataFlags {
   run: string;
   seed: number;
   force?: boolean;
@@ -30,14 +31,22 @@ const shortened = (text: string): string =>
 /** Runs `vl-ltr anchors`. */
 export async function run(dataArgument: string, flags: AnchorsCommand): Promise<void> {
   const options = anchorOptions(dataArgument, flags);
+  const how = givenData(dataArgument, flags);
   if (flags.dryRun) {
-    return print({ command: 'anchors', run: flags.run, seed: flags.seed, data: dataName(dataArgument), options });
+    return print({
+      command: 'anchors',
+      run: flags.run,
+      seed: flags.seed,
+      data: dataName(dataArgument),
+      ...how,
+      options,
+    });
   }
   const file = join(flags.run, 'anchors.safetensors');
   check(flags.force || !existsSync(file), 'ERR_CHECKPOINT', () => `${file} exists already; add --force to replace it`);
   await ready();
   const model = await openClip(flags.run);
-  const data = await openData(dataArgument, model.config.visual.imageSize, holdOutFor(model, undefined));
+  const data = await openData(dataArgument, model.config.visual.imageSize, holdOutFor(model, undefined), how);
   checkTrainedOn(model, data);
   const { anchors, losses } = await makeAnchors(file, data, model, options, flags.seed);
   const listing = listAnchors(data.classes, anchors, losses);

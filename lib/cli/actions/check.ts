@@ -1,6 +1,7 @@
-import { type ClassReport, checkFolder, type DataReport, type Finding } from '../../data/checkData.js';
-import type { Shots } from '../../data/shots.js';
+import { type ClassReport, checkData, type DataReport } from '../../data/checkData.js';
+import type { Finding } from '../../data/findings.js';
 import { groupRange } from '../../report/format.js';
+import type { DataFlags } from '../dataFlags.js';
 import { Bar, print, table } from '../terminal.js';
 
 /** Classes and items shown to people; --json has them all. */
@@ -30,7 +31,7 @@ export function format(report: DataReport): string {
   const problems = report.findings.filter((f) => f.severity === 'problem').length;
   const warnings = report.findings.length - problems;
   return [
-    `${report.dir}: ${report.classes.length} classes; pictures: ${splits.join(', ') || 'none'}`,
+    `${report.path} (${report.format}): ${report.classes.length} classes; pictures: ${splits.join(', ') || 'none'}`,
     ...(heldOut
       ? [
           `val: ${heldOut.pictures} pictures of ${heldOut.classes} classes, held out of train (--hold-out ${heldOut.share})`,
@@ -54,19 +55,17 @@ export function format(report: DataReport): string {
 }
 
 /** The options of the command line. */
-export interface CheckCommand {
+export interface CheckCommand extends DataFlags {
   json?: boolean;
   fast?: boolean;
   holdOut?: number;
-  shots: Extract<Shots, string>;
 }
 
 /** Runs `vl-ltr check`. */
-export async function run(dir: string, options: CheckCommand): Promise<void> {
+export async function run(path: string, options: CheckCommand): Promise<void> {
   let bar: Bar | undefined;
-  const report = await checkFolder(dir, {
-    shots: options.shots,
-    holdOut: options.holdOut,
+  const report = await checkData(path, {
+    ...options,
     decode: !options.fast,
     onProgress: (done, total) => {
       bar ??= new Bar('pictures', total);

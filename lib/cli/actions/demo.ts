@@ -11,6 +11,7 @@ import { ready } from '../../runtime/ready.js';
 import { tf } from '../../runtime/tf.js';
 import { type ComparisonRow, compare, disposeOutcome, type Recipe, type SeedOutcome } from '../../stages/comparison.js';
 import { type CaptureFlags, withCaptureFlags } from '../captureFlags.js';
+import { type DataFlags, givenData } from '../dataFlags.js';
 import { dataName } from '../dataName.js';
 import type { RunOptions } from '../options.js';
 import { bold, clock, print, say, table } from '../terminal.js';
@@ -23,7 +24,7 @@ import { Bars } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 
 /** The options of the command line. */
-export interface DemoCommand extends RunOptions, CaptureFlags {
+export interface DemoCommand extends RunOptions, CaptureFlags, DataFlags {
   data: string;
   seeds: number;
   full?: boolean;
@@ -44,7 +45,8 @@ export async function run(options: DemoCommand): Promise<void> {
   };
   const file = options.teacher ?? shippedTeacher();
   const { seeds, seed, full = false, holdOut = 0 } = options;
-  const configuration = { data: dataName(options.data), teacher: resolve(file), holdOut, seeds, full, recipe };
+  const how = givenData(options.data, options);
+  const configuration = { data: dataName(options.data), ...how, teacher: resolve(file), holdOut, seeds, full, recipe };
   if (options.dryRun) return print({ command: 'demo', run: options.run, seed, ...configuration });
   await refuseOccupied(options, 'demo', true);
   const runtime = await ready();
@@ -54,7 +56,7 @@ export async function run(options: DemoCommand): Promise<void> {
       `the teacher's weights ${file} are missing; make them with: vl-ltr clip --out ${file}`,
     );
   const teacher: LoadedClip = await loadClip(file);
-  const data = await openData(options.data, teacher.config.visual.imageSize, holdOut);
+  const data = await openData(options.data, teacher.config.visual.imageSize, holdOut, how);
   if (!data.val || !data.test)
     throw new VlltrError(
       'ERR_DATA',

@@ -6,6 +6,7 @@ import { ready } from '../../runtime/ready.js';
 import { type EvaluationRow, evaluateClassifier } from '../../stages/evaluation.js';
 import { inspect } from '../../stages/inspect.js';
 import type { Classifier } from '../../stages/modelFile.js';
+import { type DataFlags, givenData } from '../dataFlags.js';
 import { print, say } from '../terminal.js';
 import { checkClasses, openClassifier } from './models.js';
 import { openData } from './openData.js';
@@ -13,7 +14,7 @@ import { writeRunReport } from './runReport.js';
 import { accuracyTables } from './tables.js';
 
 /** The options of the command line. */
-export interface EvaluateCommand {
+export interface EvaluateCommand extends DataFlags {
   run: string;
   split: 'val' | 'test';
   baseline?: string;
@@ -23,10 +24,11 @@ export interface EvaluateCommand {
 /** Runs `vl-ltr evaluate`. */
 export async function run(dataArgument: string, flags: EvaluateCommand): Promise<void> {
   const { split } = flags;
+  const how = givenData(dataArgument, flags);
   await ready();
   const model = await openClassifier(flags.run);
   const baseline = flags.baseline === undefined ? undefined : await openClassifier(flags.baseline);
-  const data = await openData(dataArgument, model.config.visual.imageSize, model.info.holdOut);
+  const data = await openData(dataArgument, model.config.visual.imageSize, model.info.holdOut, how);
 
   checkClasses(model.info.classes, data, model.path);
   const heldOut = (of: Classifier) => of.info.holdOut ?? 0;

@@ -17,6 +17,7 @@ import { type Classifier, saveClassifier } from '../../stages/modelFile.js';
 import type { AnchorOptions, BaselineOptions, FinetuneOptions, StageRun } from '../../stages/options.js';
 import { chooseAlpha, lgrProbabilities } from '../../stages/recognise.js';
 import { type AnchorFlags, anchorOptions } from '../anchorFlags.js';
+import { type DataFlags, givenData } from '../dataFlags.js';
 import { dataName } from '../dataName.js';
 import type { RunOptions } from '../options.js';
 import { print, say } from '../terminal.js';
@@ -34,7 +35,7 @@ type Head = 'lgr' | 'linear' | 'mlp';
 type Start = LoadedClip & { path: string };
 
 /** The options of the command line. */
-export interface FinetuneCommand extends RunOptions, TrainFlags, AnchorFlags {
+export interface FinetuneCommand extends RunOptions, TrainFlags, AnchorFlags, DataFlags {
   from?: string;
   head: Head;
   balanced?: boolean;
@@ -174,7 +175,8 @@ export async function run(dataArgument: string, flags: FinetuneCommand): Promise
       const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
       return `--${option} is about anchors; a vision-only head (--head ${flags.head}) has none`;
     });
-  const configuration = { data: dataName(dataArgument), head: flags.head, options };
+  const how = givenData(dataArgument, flags);
+  const configuration = { data: dataName(dataArgument), ...how, head: flags.head, options };
   if (flags.dryRun) {
     const anchors = lgr ? anchorOptions(dataArgument, flags) : undefined;
     const { run, seed, from } = flags;
@@ -184,7 +186,7 @@ export async function run(dataArgument: string, flags: FinetuneCommand): Promise
   const { backend, kernels } = await ready();
   const start = await openClip(flags.from);
   const holdOut = holdOutFor(start, flags.holdOut);
-  const data = await openData(dataArgument, start.config.visual.imageSize, holdOut);
+  const data = await openData(dataArgument, start.config.visual.imageSize, holdOut, how);
   checkTrainedOn(start, data);
   const plan = lgr ? await planAnchors(dataArgument, flags, start) : undefined;
   await beginRun(flags, 'finetune', {

@@ -12,6 +12,7 @@ import { evaluateByText, type Stage1Evaluation } from '../../stages/evaluation.j
 import type { PretrainOptions } from '../../stages/options.js';
 import { pretrain } from '../../stages/pretrain.js';
 import { TextBank } from '../../stages/textBank.js';
+import { type DataFlags, givenData } from '../dataFlags.js';
 import { dataName } from '../dataName.js';
 import type { RunOptions } from '../options.js';
 import { print, say } from '../terminal.js';
@@ -25,7 +26,7 @@ import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
 import { trainingSeconds } from './trainingSeconds.js';
 
 /** The options of the command line. */
-export interface PretrainCommand extends RunOptions, TrainFlags, ContrastiveFlags {
+export interface PretrainCommand extends RunOptions, TrainFlags, ContrastiveFlags, DataFlags {
   from?: string;
   teacher?: string;
   beta?: number;
@@ -59,9 +60,11 @@ function pretrainOptions(data: string, flags: PretrainCommand): PretrainOptions 
 /** Runs `vl-ltr pretrain`. */
 export async function run(dataArgument: string, flags: PretrainCommand): Promise<void> {
   const options = pretrainOptions(dataArgument, flags);
+  const how = givenData(dataArgument, flags);
   const from = flags.from ?? shippedTeacher();
   const configuration = {
     data: dataName(dataArgument),
+    ...how,
     from,
     teacher: flags.teacher ?? from,
     holdOut: flags.holdOut ?? 0,
@@ -81,7 +84,7 @@ export async function run(dataArgument: string, flags: PretrainCommand): Promise
       `${start.path} ${own.visual.imageSize} and ${own.text.contextLength}; expected as many`,
   );
   const holdOut = holdOutFor(start, flags.holdOut);
-  const data = await openData(dataArgument, own.visual.imageSize, holdOut);
+  const data = await openData(dataArgument, own.visual.imageSize, holdOut, how);
   const bank = new TextBank(data.sentences, own.text.contextLength);
   say(describe(data, bank));
   await beginRun(flags, 'pretrain', {

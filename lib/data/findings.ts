@@ -1,0 +1,47 @@
+/** Something wrong with a data set. `problem`s stop training, `warning`s do not. */
+export interface Finding {
+  severity: 'problem' | 'warning';
+  kind:
+    | 'format'
+    | 'structure'
+    | 'official'
+    | 'empty-class'
+    | 'untrained-class'
+    | 'missing'
+    | 'unreadable'
+    | 'text'
+    | 'missing-split'
+    | 'class-without-pictures'
+    | 'no-text'
+    | 'text-without-class'
+    | 'duplicate'
+    | 'leak'
+    | 'contradiction'
+    | 'ignored';
+  message: string;
+  /** The files or classes concerned. */
+  items: string[];
+}
+
+/** Takes a finding. */
+export type Note = (severity: Finding['severity'], kind: Finding['kind'], message: string, items?: string[]) => void;
+
+/** `1 class`, `2 classes` */
+export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+
+/** Items kept of one finding; what can go wrong with one picture can with hundreds of thousands. */
+const MOST_ITEMS = 10_000;
+
+/** Findings in the order of their severity, then as they were noted. */
+export class Findings {
+  private readonly noted: Finding[] = [];
+  readonly note: Note = (severity, kind, message, items = []) => {
+    const kept = items.slice(0, MOST_ITEMS);
+    if (kept.length < items.length) kept.push(`… and ${items.length - kept.length} more`);
+    this.noted.push({ severity, kind, message, items: kept });
+  };
+  list(): Finding[] {
+    const warns = ({ severity }: Finding): number => Number(severity === 'warning');
+    return [...this.noted].sort((a, b) => warns(a) - warns(b));
+  }
+}
