@@ -5,16 +5,11 @@
 
 #include "cpu/anchor_attention.h"
 #include "cpu/gemm.h"
+#include "ops/gemm_blocks.h"
 #include "ops/workspace.h"
 #include "vlltr/anchor_attention.h"
 
 namespace vlltr {
-
-/** Bytes of rows that are packed in one chunk. */
-inline int64_t packedBytes(const GemmSide& side, int64_t rows, int64_t depth) {
-  const int64_t panels = (rows + side.rows - 1) / side.rows;
-  return panels * ((depth + side.depthStep - 1) / side.depthStep) * side.stepBytes;
-}
 
 /** A run of whole classes whose anchors are multiplied at once. */
 struct AnchorBlock {

@@ -29,6 +29,12 @@ struct Blocks {
   static int64_t ceil(int64_t a, int64_t b) { return a == 0 ? 0 : (a + b - 1) / b; }
 };
 
+/** Bytes of rows that are packed in one chunk. */
+inline int64_t packedBytes(const GemmSide& side, int64_t rows, int64_t depth) {
+  const int64_t panels = (rows + side.rows - 1) / side.rows;
+  return panels * ((depth + side.depthStep - 1) / side.depthStep) * side.stepBytes;
+}
+
 /**
  * Rows of one side of a product, packed in chunks: for each block of the depth all panels, so that what one
  * block of C needs lies together. Owns no memory.
