@@ -121,6 +121,50 @@ export interface Addon {
     contributions: Float32Array,
   ): void;
 
+  /**
+   * Class-wise contrastive loss of B pairs of features image and text [B·D] with labels [B]; the teacher's features are
+   * [B·D'], or empty without one; scales [1]. Fills losses [3] (loss, contrastive, distillation), the statistics of rows
+   * and columns [3·B] and `kept`, which is empty or holds the similarities for the gradient: B·B, twice with a teacher.
+   * @param bfloat16 whether features are rounded to bfloat16 in products
+   */
+  contrastiveForward(
+    image: Float32Array,
+    text: Float32Array,
+    labels: Int32Array,
+    logitScale: Float32Array,
+    teacherImage: Float32Array,
+    teacherText: Float32Array,
+    teacherLogitScale: Float32Array,
+    smoothing: number,
+    distillWeight: number,
+    bfloat16: boolean,
+    losses: Float32Array,
+    rows: Float32Array,
+    columns: Float32Array,
+    kept: Float32Array,
+  ): void;
+
+  /** Its gradient, from what the forward pass filled and the upstream gradient dlosses [3], whose first counts; fills the rest. */
+  contrastiveBackward(
+    image: Float32Array,
+    text: Float32Array,
+    labels: Int32Array,
+    logitScale: Float32Array,
+    teacherImage: Float32Array,
+    teacherText: Float32Array,
+    teacherLogitScale: Float32Array,
+    smoothing: number,
+    distillWeight: number,
+    bfloat16: boolean,
+    rows: Float32Array,
+    columns: Float32Array,
+    kept: Float32Array,
+    dlosses: Float32Array,
+    dimage: Float32Array,
+    dtext: Float32Array,
+    dlogitScale: Float32Array,
+  ): void;
+
   /** Layer norm over rows of length D: x, y [R·D]; gamma, beta [D]; mean, rstd [R]. Fills y, mean and rstd. */
   layerNormForward(
     x: Float32Array,
@@ -213,6 +257,8 @@ export const TENSORFLOW_OPS = [
   'VlltrAdamw',
   'VlltrAnchorAttention',
   'VlltrAnchorAttentionGrad',
+  'VlltrContrastive',
+  'VlltrContrastiveGrad',
   'VlltrLayerNorm',
   'VlltrLayerNormGrad',
 ] as const;

@@ -67,6 +67,8 @@ constexpr Method kMethods[] = {
     {"anchorAttentionForward", 9, true, anchorAttentionForward},
     {"anchorAttentionBackward", 17, true, anchorAttentionBackward},
     {"anchorAttentionWeights", 11, true, anchorAttentionWeights},
+    {"contrastiveForward", 14, true, contrastiveForward},
+    {"contrastiveBackward", 17, true, contrastiveBackward},
     {"layerNormForward", 7, true, layerNormForward},
     {"layerNormBackward", 8, true, layerNormBackward},
 };

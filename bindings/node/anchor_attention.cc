@@ -51,9 +51,7 @@ struct Call {
 Napi::Value newAnchorTable(const Napi::CallbackInfo& info) {
   Arguments arguments("newAnchorTable", info);
   AnchorTableSource source;
-  source.counts = arguments.integers(1, "counts");
-  source.classes =
-      arguments.status().ok() ? static_cast<int64_t>(info[1].As<Napi::TypedArray>().ElementLength()) : 0;
+  source.counts = arguments.integers(1, "counts", &source.classes);
   source.perClass = static_cast<int64_t>(arguments.number(2, "perClass"));
   source.width = static_cast<int64_t>(arguments.number(3, "width"));
   source.anchors = arguments.floats(

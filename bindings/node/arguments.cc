@@ -84,17 +84,19 @@ int64_t Arguments::length(size_t index, const char* name) {
   return status_.ok() ? floatArray(info_[index], name).length : 0;
 }
 
-int32_t* Arguments::integers(size_t index, const char* name) {
+int32_t* Arguments::integers(size_t index, const char* name, int64_t* length) {
   if (!status_.ok()) return nullptr;
   const Napi::Value value = info_[index];
   napi_typedarray_type type = napi_int8_array;
+  size_t count = 0;
   void* data = nullptr;
   if (!value.IsTypedArray() ||
-      napi_get_typedarray_info(value.Env(), value, &type, nullptr, &data, nullptr, nullptr) != napi_ok ||
+      napi_get_typedarray_info(value.Env(), value, &type, &count, &data, nullptr, nullptr) != napi_ok ||
       type != napi_int32_array) {
     refuse(name, describe(value), "an Int32Array");
     return nullptr;
   }
+  if (length != nullptr) *length = static_cast<int64_t>(count);
   return static_cast<int32_t*>(data);
 }
 

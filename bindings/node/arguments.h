@@ -28,8 +28,8 @@ class Arguments {
   std::vector<FloatArray> floatArrays(size_t index, const char* name);
   /** The number of elements of the Float32Array at `index`. */
   int64_t length(size_t index, const char* name);
-  /** An Int32Array of any length. */
-  int32_t* integers(size_t index, const char* name);
+  /** An Int32Array of any length, which goes to `length` unless that is null. */
+  int32_t* integers(size_t index, const char* name, int64_t* length = nullptr);
   bool boolean(size_t index, const char* name);
   /** A JavaScript number. */
   double number(size_t index, const char* name);

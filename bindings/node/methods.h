@@ -21,6 +21,10 @@ Napi::Value adamw(const Napi::CallbackInfo& info);
 Napi::Value layerNormForward(const Napi::CallbackInfo& info);
 Napi::Value layerNormBackward(const Napi::CallbackInfo& info);
 
+// Class-wise contrastive loss of a whole batch (native/include/vlltr/contrastive.h).
+Napi::Value contrastiveForward(const Napi::CallbackInfo& info);
+Napi::Value contrastiveBackward(const Napi::CallbackInfo& info);
+
 // Anchor attention (native/include/vlltr/anchor_attention.h).
 Napi::Value newAnchorTable(const Napi::CallbackInfo& info);
 Napi::Value deleteAnchorTable(const Napi::CallbackInfo& info);

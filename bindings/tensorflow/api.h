@@ -63,6 +63,7 @@ enum TensorFlowCode {
     (TF_ShapeInferenceContext*, TF_ShapeHandle*, int64_t, TF_ShapeHandle*, TF_Status*))                   \
   X(ShapeInferenceContextSubshape, void,                                                                  \
     (TF_ShapeInferenceContext*, TF_ShapeHandle*, int64_t, int64_t, TF_ShapeHandle*, TF_Status*))          \
+  X(ShapeInferenceContextVectorFromSize, TF_ShapeHandle*, (TF_ShapeInferenceContext*, size_t))            \
   X(ShapeInferenceContextConcatenateShapes, void,                                                         \
     (TF_ShapeInferenceContext*, TF_ShapeHandle*, TF_ShapeHandle*, TF_ShapeHandle*, TF_Status*))           \
   X(NewKernelBuilder, TF_KernelBuilder*,                                                                  \

@@ -150,6 +150,11 @@ TF_ShapeHandle* ShapeCall::slice(TF_ShapeHandle* shape, int64_t first, int64_t l
   return result;
 }
 
+TF_ShapeHandle* ShapeCall::vector(int64_t size) {
+  handles_.push_back(api().ShapeInferenceContextVectorFromSize(context_, static_cast<size_t>(size)));
+  return handles_.back();
+}
+
 TF_ShapeHandle* ShapeCall::concatenated(TF_ShapeHandle* first, TF_ShapeHandle* second) {
   TF_ShapeHandle* result = fresh();
   if (ok()) api().ShapeInferenceContextConcatenateShapes(context_, first, second, result, status_);

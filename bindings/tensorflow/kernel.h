@@ -91,6 +91,8 @@ class ShapeCall {
   TF_ShapeHandle* withRankAtLeast(TF_ShapeHandle* shape, int64_t rank);
   /** Sizes [first, last) of the shape; negative ones count from the end. */
   TF_ShapeHandle* slice(TF_ShapeHandle* shape, int64_t first, int64_t last);
+  /** The shape [size]. */
+  TF_ShapeHandle* vector(int64_t size);
   /** The sizes of `first`, then those of `second`. */
   TF_ShapeHandle* concatenated(TF_ShapeHandle* first, TF_ShapeHandle* second);
   void output(int index, TF_ShapeHandle* shape);

@@ -40,7 +40,7 @@ Status registerOp(const OpDefinition& op) {
 Status registerAll(Registration* registration) {
   VLLTR_RETURN_IF_ERROR(findApi());
   registration->version = api().Version();
-  for (const auto& opsOf : {adamwOps, anchorAttentionOps, layerNormOps}) {
+  for (const auto& opsOf : {adamwOps, anchorAttentionOps, contrastiveOps, layerNormOps}) {
     for (const OpDefinition& op : opsOf()) {
       VLLTR_RETURN_IF_ERROR(registerOp(op));
       registration->ops.push_back(op.name);

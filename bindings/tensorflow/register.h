@@ -27,6 +27,7 @@ struct OpDefinition {
 // One file an op.
 std::vector<OpDefinition> adamwOps();
 std::vector<OpDefinition> anchorAttentionOps();
+std::vector<OpDefinition> contrastiveOps();
 std::vector<OpDefinition> layerNormOps();
 
 struct Registration {

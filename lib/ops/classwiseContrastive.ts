@@ -1,6 +1,8 @@
 import { VlltrError } from '../errors.js';
+import { type KernelRoute, kernels } from '../runtime/ready.js';
 import { tf } from '../runtime/tf.js';
 import { Arguments, type Integers, toInt32, toScalar } from './arguments.js';
+import { classwiseContrastiveNative } from './classwiseContrastiveNative.js';
 import { product } from './product.js';
 
 /** A frozen model's view of the same pairs. Its embedding size may differ from the student's. */
@@ -27,16 +29,26 @@ export interface ClasswiseContrastiveArguments {
   teacher?: ContrastiveTeacher;
   /** β in [0, 1], the weight of the distillation term; default 0.5 with a teacher, else 0. */
   distillWeight?: number;
+  /**
+   * `bf16`: features are rounded to bfloat16 in products, S and everything made of it is float32; gradients are then off
+   * by about 1 %, and processors with bfloat16 products are faster. The plain formula computes in float32 whatever this
+   * says. Default `fp32`.
+   */
+  precision?: 'fp32' | 'bf16';
 }
 
-export interface ClasswiseContrastiveResult {
+/** Arguments that were checked, with their defaults. */
+export type CheckedContrastive = ClasswiseContrastiveArguments &
+  Required<Pick<ClasswiseContrastiveArguments, 'smoothing' | 'distillWeight' | 'precision'>>;
+
+export type ClasswiseContrastiveResult = {
   /** (1 − β)·contrastive + β·distillation. */
   loss: tf.Scalar;
   /** The contrastive term; its gradient is zero. */
   contrastive: tf.Scalar;
   /** The distillation term, 0 without a teacher; its gradient is zero. */
   distillation: tf.Scalar;
-}
+};
 
 /**
  * Class-wise contrastive loss with distillation, the loss of the paper's class-wise visual-linguistic pre-training
@@ -46,16 +58,33 @@ export interface ClasswiseContrastiveResult {
  * columns against the uniform distribution over the pairs of the same class, smoothed by ε towards uniform over all;
  * the distillation term is the same against the softmax of the teacher's rows and columns.
  *
- * Gradients flow from `loss` to `image`, `text` and `logitScale`; labels and teacher get none. The inputs may be
- * disposed once this returns. The caller disposes the three scalars. Throws `ERR_ARGUMENT`.
+ * Gradients flow from `loss` to `image`, `text` and `logitScale`; labels and teacher get none. By the route that
+ * `ready()` chose; the addon's kernels form no B×B matrix but the similarities that they keep for the gradient, where
+ * these take at most 512 MiB. The inputs may be disposed once this returns. The caller disposes the three scalars.
+ * Throws `ERR_ARGUMENT`, `ERR_NOT_READY`; `ERR_NATIVE` if a kernel refuses.
  */
 export function classwiseContrastive(args: ClasswiseContrastiveArguments): ClasswiseContrastiveResult {
-  const distillWeight = checkArguments(args);
-  // The one place where a native route can take over.
-  return classwiseContrastiveTfjs({ ...args, smoothing: args.smoothing ?? 0, distillWeight });
+  return classwiseContrastiveBy(kernels(), args);
 }
 
-function checkArguments(args: ClasswiseContrastiveArguments): number {
+/** `classwiseContrastive` by a given route. */
+export function classwiseContrastiveBy(
+  route: KernelRoute,
+  args: ClasswiseContrastiveArguments,
+): ClasswiseContrastiveResult {
+  const checked = checkArguments(args);
+  return tf.tidy(() => {
+    const terms = route === 'tfjs' ? termsTfjs(checked) : classwiseContrastiveNative(route, checked);
+    const [loss, contrastive, distillation] = tf.unstack(terms);
+    return {
+      loss: loss as tf.Scalar,
+      contrastive: contrastive as tf.Scalar,
+      distillation: distillation as tf.Scalar,
+    };
+  });
+}
+
+function checkArguments(args: ClasswiseContrastiveArguments): CheckedContrastive {
   const argument = new Arguments('classwiseContrastive');
   argument.object(args);
   const { image, text, labels, logitScale, ...rest } = args;
@@ -63,7 +92,7 @@ function checkArguments(args: ClasswiseContrastiveArguments): number {
   argument.tensor('text', text, ['B', 'D']);
   argument.integers('labels', labels, 'B');
   argument.scalar('logitScale', logitScale);
-  const { smoothing = 0, teacher, distillWeight = teacher ? 0.5 : 0 } = rest;
+  const { smoothing = 0, teacher, distillWeight = teacher ? 0.5 : 0, precision = 'fp32' } = rest;
   argument.number('smoothing', smoothing, 0, 1);
   argument.number('distillWeight', distillWeight, 0, 1);
   if (teacher) {
@@ -76,13 +105,12 @@ function checkArguments(args: ClasswiseContrastiveArguments): number {
       `classwiseContrastive: distillWeight is ${distillWeight} but there is no teacher; expected a teacher, or 0`,
     );
   }
-  return distillWeight;
+  if (precision !== 'fp32' && precision !== 'bf16') argument.fail('precision', precision, "'fp32' or 'bf16'");
+  return { ...args, smoothing, distillWeight, precision };
 }
 
-type Checked = ClasswiseContrastiveArguments & { smoothing: number; distillWeight: number };
-
-/** The plain formula on any backend: reference and fallback. The arguments are taken as checked. */
-export function classwiseContrastiveTfjs(args: Checked): ClasswiseContrastiveResult {
+/** Loss, contrastive and distillation [3] by the plain formula on any backend: reference and fallback. */
+function termsTfjs(args: CheckedContrastive): tf.Tensor {
   const { image, text, labels, logitScale, smoothing, teacher, distillWeight } = args;
   const batch = image.shape[0];
 
@@ -111,14 +139,7 @@ export function classwiseContrastiveTfjs(args: Checked): ClasswiseContrastiveRes
     return { value: tf.stack([loss, contrastive, distillation]), gradFunc };
   });
 
-  return tf.tidy(() => {
-    const [loss, contrastive, distillation] = tf.unstack(terms(image, text, toScalar(logitScale)));
-    return {
-      loss: loss as tf.Scalar,
-      contrastive: contrastive as tf.Scalar,
-      distillation: distillation as tf.Scalar,
-    };
-  });
+  return terms(image, text, toScalar(logitScale));
 }
 
 /** dS = (p + q − targets)/2B, then dV = eˢ·dS·T, dT = eˢ·dSᵀ·V and ds = Σ⟨v, dV⟩. */

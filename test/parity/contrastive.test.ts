@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadAddon, registerTensorFlowOps } from '../../bindings/load.js';
 import { VlltrError } from '../../lib/errors.js';
-import { type ClasswiseContrastiveArguments, classwiseContrastive } from '../../lib/ops/classwiseContrastive.js';
-import { tf } from '../../lib/runtime/tf.js';
+import {
+  type ClasswiseContrastiveArguments,
+  classwiseContrastiveBy,
+  classwiseContrastive as classwiseContrastiveChosen,
+} from '../../lib/ops/classwiseContrastive.js';
+import { capture } from '../../lib/runtime/capture/index.js';
+import type { KernelRoute } from '../../lib/runtime/ready.js';
+import { type TensorMap, tf } from '../../lib/runtime/tf.js';
 import { onEveryBackend } from '../support/backends.js';
 import { expectNear, expectNoLeak, expectNoReading, type Numbers } from '../support/compare.js';
 
@@ -40,7 +47,9 @@ function inputsOf({ inputs }: Case): ClasswiseContrastiveArguments & { logitScal
 /** Similarities reach exp(logitScale), so their float32 rounding does too, and gradients carry it along. */
 const rounding = (scale: number): number => 2e-6 * Math.max(1, Math.exp(scale) / 10);
 
-onEveryBackend(() => {
+function testRoute(route: KernelRoute): void {
+  const classwiseContrastive = (args: ClasswiseContrastiveArguments) => classwiseContrastiveBy(route, args);
+
   describe.each(cases)('$name', (reference) => {
     const { inputs, outputs, grads } = reference;
     const tolerance = rounding(inputs.logitScale);
@@ -161,10 +170,66 @@ onEveryBackend(() => {
       tf.dispose([result.loss, result.contrastive, result.distillation, grads]);
     };
     expectNoLeak(step);
-    expectNoReading(step);
+    if (route !== 'node') expectNoReading(step);
     tf.dispose([args.image, args.text, args.labels as tf.Tensor, args.logitScale]);
     tf.dispose([args.teacher!.image, args.teacher!.text]);
   });
+
+  it.runIf(route !== 'tfjs')('rounds features to bfloat16 where asked, near the same', () => {
+    tf.tidy(() => {
+      const { image, ...rest } = inputsOf(sample);
+      const loss = (v: tf.Tensor) => classwiseContrastive({ ...rest, image: v as tf.Tensor2D, precision: 'bf16' }).loss;
+      const value = loss(image);
+      expectNear(value, sample.outputs.loss, 1e-2);
+      expect(value.dataSync()[0]).not.toBe(classwiseContrastive({ ...rest, image }).loss.dataSync()[0]);
+      expectNear(tf.grad(loss)(image), sample.grads.image, 3e-2);
+    });
+  });
+
+  it.runIf(route === 'tensorflow')('is part of a captured step', () => {
+    tf.tidy(() => {
+      const { image, text, logitScale, labels, teacher, ...rest } = inputsOf(sample);
+      const step = capture((state: TensorMap, inputs: TensorMap): { state: TensorMap; outputs: TensorMap } => {
+        const { v, t, s, y, tv, tt } = inputs as Record<string, tf.Tensor2D>;
+        const { value, grads } = tf.valueAndGrads((v, t, s) => {
+          const given = { image: v as tf.Tensor2D, text: t as tf.Tensor2D, logitScale: s as tf.Scalar };
+          const frozen = { image: tv!, text: tt!, logitScale: teacher!.logitScale };
+          return classwiseContrastive({ ...rest, ...given, labels: y as unknown as tf.Tensor1D, teacher: frozen }).loss;
+        })([v!, t!, s!]);
+        return { state, outputs: { value, v: grads[0]!, t: grads[1]!, s: grads[2]! } };
+      });
+      const inputs = { v: image, t: text, s: logitScale, y: labels, tv: teacher!.image, tt: teacher!.text };
+      for (let i = 0; i < 2; i++) {
+        const { outputs } = step({}, inputs as TensorMap);
+        expectNear(outputs.value!, sample.outputs.loss, 5e-6, 1);
+        expectNear(outputs.v!, sample.grads.image, 5e-6);
+        expectNear(outputs.t!, sample.grads.text, 5e-6);
+        expectNear(outputs.s!, sample.grads.logitScale, 5e-6, 1);
+      }
+      step.dispose();
+    });
+  });
+}
+
+onEveryBackend((backend) => {
+  describe('plain formula', () => testRoute('tfjs'));
+  describe('addon on typed arrays', () => {
+    testRoute('node');
+
+    it('is what computes', () => {
+      const before = loadAddon().info().calls;
+      tf.tidy(() => classwiseContrastiveBy('node', inputsOf(cases[0]!)));
+      expect(loadAddon().info().calls).toBe(before + 1);
+    });
+  });
+  if (backend === 'tensorflow') {
+    describe('addon inside TensorFlow', () => {
+      beforeAll(() => {
+        registerTensorFlowOps();
+      });
+      testRoute('tensorflow');
+    });
+  }
 });
 
 describe('refusals', () => {
@@ -173,7 +238,7 @@ describe('refusals', () => {
     tf.tidy(() => {
       const args = good();
       try {
-        classwiseContrastive({ ...args, ...change(args) } as ClasswiseContrastiveArguments);
+        classwiseContrastiveChosen({ ...args, ...change(args) } as ClasswiseContrastiveArguments);
       } catch (error) {
         expect(error).toBeInstanceOf(VlltrError);
         expect((error as VlltrError).code).toBe('ERR_ARGUMENT');
@@ -197,6 +262,7 @@ describe('refusals', () => {
     ['scale', () => ({ logitScale: Number.NaN }), /logitScale is the number NaN; expected a finite number/],
     ['scale of rank 1', () => ({ logitScale: tf.zeros([1]) }), /logitScale is float32 \[1\]/],
     ['smoothing', () => ({ smoothing: 1.5 }), /smoothing is the number 1.5; expected a finite number in \[0, 1\]/],
+    ['precision', () => ({ precision: 'fp16' }), /precision is string; expected 'fp32' or 'bf16'/],
     ['weight without teacher', () => ({ distillWeight: 0.5 }), /distillWeight is 0.5 but there is no teacher/],
     [
       'teacher',
