@@ -9,6 +9,15 @@ export interface Addon {
   /** What was chosen for this process. */
   info(): AddonInfo;
 
+  /** The cards that this build's kernels see. Starts the driver's library, so ask in a process of its own where in doubt. */
+  cuda(): CudaInfo;
+
+  /**
+   * Checks the kernels of an op of `cuda().checked` on a card, on libuv's pool, with inputs drawn from `seed`; gives a
+   * `SelftestReport` as JSON. @param bench whether timings are taken too
+   */
+  selftest(device: number, op: string, seed: number, bench: boolean): Promise<string>;
+
   /** Registers the ops of `TENSORFLOW_OPS` in the TensorFlow of this process; again, it does nothing. */
   registerTensorFlowOps(): TensorFlowRegistration;
 
@@ -201,6 +210,57 @@ export interface AddonInfo {
 }
 
 export type Isa = 'avx512bf16' | 'avx512' | 'avx2' | 'generic';
+
+export interface CudaInfo {
+  /** Whether this build has CUDA kernels. */
+  readonly built: boolean;
+  /** In CUDA's order; those older than compute capability 8.0 too, which no kernel runs on. */
+  readonly cards: readonly CudaCard[];
+  /** Ops that `selftest` knows. */
+  readonly checked: readonly string[];
+  /** Why there is no card. */
+  readonly why?: string;
+}
+
+export interface CudaCard {
+  readonly name: string;
+  /** Compute capability, "9.0". */
+  readonly capability: string;
+  /** Bytes. */
+  readonly memory: number;
+  /** The CUDA version that the driver has, "13.0". */
+  readonly driver: string;
+}
+
+export interface SelftestReport {
+  readonly ok: boolean;
+  readonly seed: number;
+  readonly card: CudaCard & { readonly multiprocessors: number; readonly runtime: string };
+  readonly ops: readonly SelftestOp[];
+}
+
+export interface SelftestOp {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly seconds: number;
+  /** What each failed check said. */
+  readonly failures: readonly string[];
+  readonly timings: readonly SelftestTiming[];
+}
+
+export interface SelftestTiming {
+  readonly op: string;
+  readonly size: string;
+  readonly precision: string;
+  /** Median, by the device's clock; null where a call failed. */
+  readonly milliseconds: number | null;
+  /** Operations that have to be done, bytes that have to be moved. */
+  readonly flops: number;
+  readonly bytes: number;
+  /** Bytes held beyond inputs and outputs. */
+  readonly workspace: number;
+}
 
 /** A tensor's type (TF_DataType) and shape. */
 export interface TensorType {

@@ -103,12 +103,16 @@ function packageRoot(): string {
 /** The same functions, whose errors are VlltrErrors. */
 function wrap(raw: Addon): Addon {
   const wrapped: Record<string, (...args: unknown[]) => unknown> = {};
+  const rethrow = (error: unknown): never => {
+    throw new VlltrError('ERR_NATIVE', message(error), { cause: error });
+  };
   for (const [name, call] of Object.entries(raw) as [string, (...args: unknown[]) => unknown][]) {
     wrapped[name] = (...args) => {
       try {
-        return call(...args);
+        const result = call(...args);
+        return result instanceof Promise ? result.catch(rethrow) : result;
       } catch (error) {
-        throw new VlltrError('ERR_NATIVE', message(error), { cause: error });
+        return rethrow(error);
       }
     };
   }

@@ -52,6 +52,8 @@ struct Method {
 
 constexpr Method kMethods[] = {
     {"info", 0, false, info},
+    {"cuda", 0, false, cuda},
+    {"selftest", 4, false, selftest},
     {"registerTensorFlowOps", 0, false, registerTensorFlowOps},
     {"newFunctionGraph", 0, false, newFunctionGraph},
     {"addFunctionArgument", 2, false, addFunctionArgument},

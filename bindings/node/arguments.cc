@@ -109,6 +109,15 @@ bool Arguments::boolean(size_t index, const char* name) {
   return info_[index].As<Napi::Boolean>().Value();
 }
 
+std::string Arguments::text(size_t index, const char* name) {
+  if (!status_.ok()) return {};
+  if (!info_[index].IsString()) {
+    refuse(name, describe(info_[index]), "a string");
+    return {};
+  }
+  return info_[index].As<Napi::String>().Utf8Value();
+}
+
 double Arguments::number(size_t index, const char* name) {
   if (!status_.ok()) return 0;
   if (!info_[index].IsNumber()) {
@@ -123,12 +132,14 @@ int64_t Arguments::product(int64_t rows, int64_t width) {
   return __builtin_mul_overflow(rows, width, &result) ? std::numeric_limits<int64_t>::max() : result;
 }
 
-void throwStatus(Napi::Env env, const Status& status) {
+Napi::Error errorOf(Napi::Env env, const Status& status) {
   const bool argument = status.code() == Code::kInvalidArgument;
   Napi::Error error = argument ? static_cast<Napi::Error>(Napi::TypeError::New(env, status.message()))
                                : Napi::Error::New(env, status.message());
   error.Set("code", Napi::String::New(env, "ERR_NATIVE"));
-  throw error;
+  return error;
 }
+
+void throwStatus(Napi::Env env, const Status& status) { throw errorOf(env, status); }
 
 }  // namespace vlltr::node

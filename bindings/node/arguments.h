@@ -31,6 +31,7 @@ class Arguments {
   /** An Int32Array of any length, which goes to `length` unless that is null. */
   int32_t* integers(size_t index, const char* name, int64_t* length = nullptr);
   bool boolean(size_t index, const char* name);
+  std::string text(size_t index, const char* name);
   /** A JavaScript number. */
   double number(size_t index, const char* name);
 
@@ -48,7 +49,10 @@ class Arguments {
   Status status_;
 };
 
-/** A JavaScript error with `code` ERR_NATIVE, thrown into the environment. */
-void throwStatus(Napi::Env env, const Status& status);
+/** A JavaScript error with `code` ERR_NATIVE. */
+Napi::Error errorOf(Napi::Env env, const Status& status);
+
+/** The same, thrown into the environment. */
+[[noreturn]] void throwStatus(Napi::Env env, const Status& status);
 
 }  // namespace vlltr::node

@@ -4,6 +4,10 @@
 
 namespace vlltr::node {
 
+// CUDA devices (native/include/vlltr/device.h).
+Napi::Value cuda(const Napi::CallbackInfo& info);
+Napi::Value selftest(const Napi::CallbackInfo& info);
+
 // The graph of a TensorFlow function (bindings/tensorflow/function_graph.h).
 Napi::Value newFunctionGraph(const Napi::CallbackInfo& info);
 Napi::Value addFunctionArgument(const Napi::CallbackInfo& info);

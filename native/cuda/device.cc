@@ -64,7 +64,7 @@ Status Device::count(int* cards) {
                      std::to_string(driver % 1000 / 10) + ")");
 }
 
-Status Device::open(int ordinal, std::shared_ptr<Device>* device) {
+Status Device::describe(int ordinal, Card* card) {
   int cards = 0;
   VLLTR_RETURN_IF_ERROR(count(&cards));
   if (ordinal < 0 || ordinal >= cards) {
@@ -73,18 +73,23 @@ Status Device::open(int ordinal, std::shared_ptr<Device>* device) {
   }
   cudaDeviceProp properties;
   VLLTR_RETURN_IF_ERROR(check(cudaGetDeviceProperties(&properties, ordinal), "reading a card's properties"));
+  *card = {properties.name,
+           ordinal,
+           properties.major,
+           properties.minor,
+           properties.multiProcessorCount,
+           static_cast<int64_t>(properties.totalGlobalMem)};
+  cudaDriverGetVersion(&card->driver);
+  cudaRuntimeGetVersion(&card->runtime);
+  return Status();
+}
+
+Status Device::open(int ordinal, std::shared_ptr<Device>* device) {
   auto data = std::make_unique<Data>();
-  data->card = {properties.name,
-                ordinal,
-                properties.major,
-                properties.minor,
-                properties.multiProcessorCount,
-                static_cast<int64_t>(properties.totalGlobalMem)};
-  cudaDriverGetVersion(&data->card.driver);
-  cudaRuntimeGetVersion(&data->card.runtime);
-  if (properties.major < 8) {
-    return unavailable(data->card.name + " has compute capability " + std::to_string(properties.major) + "." +
-                       std::to_string(properties.minor) + ", expected 8.0 or later");
+  VLLTR_RETURN_IF_ERROR(describe(ordinal, &data->card));
+  if (data->card.major < 8) {
+    return unavailable(data->card.name + " has compute capability " + std::to_string(data->card.major) + "." +
+                       std::to_string(data->card.minor) + ", expected 8.0 or later");
   }
   std::shared_ptr<Device> opened(new Device(std::move(data)));
   Data& in = opened->data();

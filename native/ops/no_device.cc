@@ -15,6 +15,7 @@ Status Device::count(int* cards) {
   *cards = 0;
   return none();
 }
+Status Device::describe(int, Card*) { return none(); }
 Status Device::open(int, std::shared_ptr<Device>*) { return none(); }
 Device::Device(std::unique_ptr<Data> data) : data_(std::move(data)) {}
 Device::~Device() = default;

@@ -29,6 +29,8 @@ class Device {
   /** Cards that the driver shows. kUnavailable, saying why, without a driver, a card, or CUDA in this build.
    */
   static Status count(int* cards);
+  /** What the driver says of a card, which is not taken into use. kUnavailable: no such card. */
+  static Status describe(int ordinal, Card* card);
   /** kUnavailable: no such card, or one older than compute capability 8.0. */
   static Status open(int ordinal, std::shared_ptr<Device>* device);
   ~Device();
