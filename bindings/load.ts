@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VlltrError } from '../lib/errors.js';
+import { gpuPresent } from '../lib/runtime/hardware.js';
 import type { Addon, TensorFlowRegistration } from './addon.js';
 
 const require = createRequire(import.meta.url);
@@ -11,8 +12,8 @@ const NAME = 'vl_ltr.node';
 let loaded: Addon | undefined;
 
 /**
- * The addon, loaded once a thread of JavaScript: the one built in this checkout (build/native), else the one shipped
- * for this platform (prebuilds/).
+ * The addon, loaded once a thread of JavaScript: the one built in this checkout (build/native, build/native-cuda), else the
+ * one shipped for this platform (prebuilds/).
  * @throws VlltrError ERR_NATIVE with every cause and what helps; ERR_BACKEND if VLLTR_ISA or VLLTR_THREADS cannot be had
  */
 export function loadAddon(): Addon {
@@ -62,10 +63,13 @@ export function loadFrom(paths: readonly string[]): Addon {
   );
 }
 
-/** Where the addon may be, best first. */
-export function addonCandidates(): string[] {
+/** Where the addon may be, best first: with CUDA kernels where there may be a card for them (`npm run build:cuda`). */
+export function addonCandidates(env: NodeJS.ProcessEnv = process.env, card = gpuPresent()): string[] {
   const root = packageRoot();
-  return [join(root, 'build', 'native', 'Release', NAME), join(root, 'build', 'native', NAME), ...prebuilds(root)];
+  const cuda = join(root, 'build', 'native-cuda', 'Release', NAME);
+  const plain = [join(root, 'build', 'native', 'Release', NAME), join(root, 'build', 'native', NAME)];
+  const wanted = env.VLLTR_DEVICE === 'cuda' || (env.VLLTR_DEVICE !== 'cpu' && card);
+  return [...(wanted ? [cuda, ...plain] : [...plain, cuda]), ...prebuilds(root)];
 }
 
 interface Tags {

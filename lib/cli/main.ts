@@ -12,6 +12,7 @@ import { register as evaluate } from './evaluate.js';
 import { register as finetune } from './finetune.js';
 import { register as predict } from './predict.js';
 import { register as pretrain } from './pretrain.js';
+import { register as selftest } from './selftest.js';
 import { register as setup } from './setup.js';
 import { red, say, yellow } from './terminal.js';
 
@@ -40,7 +41,19 @@ Exit codes: 0 done, 1 failed, 2 the command line was wrong, 130 interrupted (--r
 Environment: VLLTR_BACKEND=tensorflow|wasm|cpu  VLLTR_KERNELS=tensorflow|node|tfjs  VLLTR_DEVICE=auto|cuda|cpu  NO_COLOR`,
   );
 
-for (const register of [setup, doctor, checkCommand, clip, pretrain, anchors, finetune, evaluate, predict, demo])
+for (const register of [
+  setup,
+  doctor,
+  checkCommand,
+  clip,
+  pretrain,
+  anchors,
+  finetune,
+  evaluate,
+  predict,
+  demo,
+  selftest,
+])
   register(program);
 
 /** As a shell reports a process that Ctrl-C ended. */

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CudaInfo } from '../../bindings/addon.js';
 import { canCapture } from './capture/index.js';
+import { LEAST_DRIVER, probeCards } from './cards.js';
 import { type Choice, type Device, resolveChoice } from './choice.js';
 import { type Gpu, gpu, memory, type Processor, processor } from './hardware.js';
 import { oneLine, type Variant } from './layout.js';
@@ -27,6 +29,8 @@ export interface Diagnosis {
   /** GiB. */
   readonly memory: number;
   readonly gpu: Gpu;
+  /** What the addon's own CUDA kernels see. */
+  readonly cuda: CudaInfo;
   readonly backend?: string;
   readonly kernels?: string;
   readonly device?: string;
@@ -59,6 +63,7 @@ export interface Findings {
   readonly userTensorFlow: boolean;
   readonly features: readonly string[];
   readonly gpu: Gpu;
+  readonly cuda: Pick<CudaInfo, 'built' | 'cards' | 'why'>;
 }
 
 /** Starts what `ready(options)` would choose and reports it with the machine around it. Never throws. */
@@ -76,6 +81,7 @@ export async function diagnose(options: ReadyOptions = {}): Promise<Diagnosis> {
   const installed = variants.map(installedTensorFlow).filter((one) => one !== undefined);
   const chip = processor();
   const graphics = gpu();
+  const cuda = probeCards();
   const platform = `${process.platform}-${process.arch}`;
   const lacks = findLacks({
     node: process.versions.node,
@@ -89,6 +95,7 @@ export async function diagnose(options: ReadyOptions = {}): Promise<Diagnosis> {
     userTensorFlow: Boolean(userTensorFlow()),
     features: chip.features,
     gpu: graphics,
+    cuda,
   });
   return {
     ok: runtime !== undefined,
@@ -99,6 +106,7 @@ export async function diagnose(options: ReadyOptions = {}): Promise<Diagnosis> {
     processor: chip,
     memory: Math.round((memory() / 2 ** 30) * 10) / 10,
     gpu: graphics,
+    cuda,
     backend: runtime?.backend,
     kernels: runtime?.kernels,
     device: runtime?.device,
@@ -169,14 +177,42 @@ export function findLacks(found: Findings): Lack[] {
   if (found.platform.endsWith('-x64') && !found.features.includes('avx2')) {
     lack('The processor has no AVX2', 'Computing works, slowly: prefer a processor with AVX2 or AVX-512.');
   }
-  if (found.gpu.driver && found.runtime?.device !== 'cuda') {
-    const installed = found.installed.some(({ variant }) => variant === 'cuda');
-    lack(
-      'An NVIDIA GPU is present but not in use',
-      installed
+  if (found.gpu.driver) lacks.push(...cardLacks(found));
+  return lacks;
+}
+
+/** What keeps a card whose driver is loaded from computing: TensorFlow's build, and that of the package's own kernels. */
+function cardLacks({ runtime, installed, gpu, cuda, platform }: Findings): Lack[] {
+  const lacks: Lack[] = [];
+  if (runtime?.device !== 'cuda') {
+    lacks.push({
+      what: 'An NVIDIA GPU is present but TensorFlow does not use it',
+      remedy: installed.some(({ variant }) => variant === 'cuda')
         ? 'Set VLLTR_DEVICE=cuda to see the cause; CUDA 12 needs driver 525 or later.'
         : 'Run `vl-ltr setup --cuda` (3.3 GB to fetch, 5 GB on disk).',
-    );
+    });
+  }
+  const major = Number(gpu.version?.split('.')[0]);
+  if (major < LEAST_DRIVER) {
+    lacks.push({
+      what: `The driver ${gpu.version} is too old for the CUDA kernels`,
+      remedy: `Install NVIDIA's driver ${LEAST_DRIVER} or later (CUDA 13).`,
+    });
+  } else if (!cuda.built) {
+    lacks.push({
+      what: 'The addon in use has no CUDA kernels',
+      remedy:
+        platform === 'linux-x64'
+          ? 'In a clone run `npm run build:cuda`, which needs nvcc 13.'
+          : 'They are built for linux-x64 alone.',
+    });
+  } else if (cuda.cards.length === 0) {
+    lacks.push({ what: 'The CUDA kernels see no card', remedy: `The cause: ${cuda.why ?? 'unknown'}.` });
+  } else if (cuda.cards.every(({ capability }) => Number(capability) < 8)) {
+    lacks.push({
+      what: `The CUDA kernels need compute capability 8.0, ${cuda.cards[0]!.name} has ${cuda.cards[0]!.capability}`,
+      remedy: 'Computing works on the CPU.',
+    });
   }
   return lacks;
 }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { addonCandidates } from '../../bindings/load.js';
 import { format } from '../../lib/cli/actions/doctor.js';
+import { describeCards, probeCards } from '../../lib/runtime/cards.js';
 import { needsTensorFlow, resolveChoice } from '../../lib/runtime/choice.js';
 import { type Diagnosis, type Findings, findLacks } from '../../lib/runtime/doctor.js';
 import { cpuFeatures } from '../../lib/runtime/hardware.js';
@@ -46,6 +48,7 @@ describe('doctor', () => {
     userTensorFlow: false,
     features: ['avx2'],
     gpu: { driver: false, names: [] },
+    cuda: { built: false, cards: [], why: 'this build has no CUDA kernels' },
   };
   const remedies = (change: Partial<Findings>) => findLacks({ ...good, ...change }).map(({ remedy }) => remedy);
   const wasm = { backend: 'wasm', kernels: 'node', device: 'cpu', addon: true } as const;
@@ -69,8 +72,39 @@ describe('doctor', () => {
     expect(remedies({ runtime: { ...good.runtime!, kernels: 'tfjs' } })).toEqual([expect.stringContaining('cmake')]);
     expect(remedies({ capture: false })).toEqual([expect.stringContaining('one function')]);
     expect(remedies({ features: ['avx'] })).toEqual([expect.stringContaining('AVX2')]);
-    expect(remedies({ gpu: { driver: true, names: ['H100'] } })).toEqual([expect.stringContaining('--cuda')]);
     expect(remedies({ runtime: undefined, error: 'No such device.' })).toEqual([expect.stringContaining('No such')]);
+  });
+
+  it('says what keeps a card from computing', () => {
+    const gpu = { driver: true, version: '580.65.06', names: ['H100'] };
+    const card = { name: 'H100', capability: '9.0', memory: 80 * 2 ** 30, driver: '13.0' };
+    const cuda = { built: true, cards: [card] };
+    const runtime = { ...good.runtime!, device: 'cuda' } as const;
+    expect(remedies({ gpu, cuda })).toEqual([expect.stringContaining('setup --cuda')]);
+    expect(remedies({ gpu, cuda, runtime })).toEqual([]);
+    expect(remedies({ gpu, runtime })).toEqual([expect.stringContaining('build:cuda')]);
+    expect(remedies({ gpu, runtime, platform: 'linux-arm64' })).toEqual([expect.stringContaining('linux-x64')]);
+    const old = { ...gpu, version: '535.183.01' };
+    expect(remedies({ gpu: old, runtime, cuda })).toEqual([expect.stringContaining('driver 580 or later')]);
+    const none = { built: true, cards: [], why: 'the driver shows none' };
+    expect(remedies({ gpu, runtime, cuda: none })).toEqual(['The cause: the driver shows none.']);
+    const turing = { built: true, cards: [{ ...card, capability: '7.5' }] };
+    expect(remedies({ gpu, runtime, cuda: turing })).toEqual([expect.stringContaining('on the CPU')]);
+    expect(describeCards({ ...cuda, checked: [] })).toBe('H100 (80 GiB, compute capability 9.0, driver for CUDA 13.0)');
+    expect(describeCards({ ...none, checked: [] })).toBe('kernels built, no card: the driver shows none');
+  });
+
+  it('asks for cards in a process of its own, whose failure is an answer', () => {
+    expect(probeCards()).toMatchObject({ cards: expect.any(Array) });
+    expect(probeCards('/nowhere/vl_ltr.node')).toMatchObject({ built: false, why: expect.stringContaining('failed') });
+  });
+
+  it('prefers the build with CUDA kernels where there is a card, or it is asked for', () => {
+    const first = (env: NodeJS.ProcessEnv, card: boolean) => addonCandidates(env, card)[0];
+    expect(first({}, true)).toMatch(/native-cuda/);
+    expect(first({ VLLTR_DEVICE: 'cuda' }, false)).toMatch(/native-cuda/);
+    expect(first({}, false)).not.toMatch(/native-cuda/);
+    expect(first({ VLLTR_DEVICE: 'cpu' }, true)).not.toMatch(/native-cuda/);
   });
 
   it('says what is laid out, and whether a CUDA build has run on a GPU', () => {
@@ -81,6 +115,7 @@ describe('doctor', () => {
       libc: 'glibc 2.36',
       processor: { model: 'CPU', cores: 2, features: [] },
       memory: 4,
+      cuda: { ...good.cuda, checked: [] },
       installed: [
         { variant: 'cpu', tensorflow: '2.21.0', folder: '/cache/cpu', device: 'cpu' },
         { variant: 'cuda', tensorflow: '2.21.0', folder: '/cache/cuda', device: 'cpu' },

@@ -1,3 +1,4 @@
+import { describeCards } from '../../runtime/cards.js';
 import { type Diagnosis, diagnose } from '../../runtime/doctor.js';
 import { print } from '../terminal.js';
 
@@ -10,6 +11,7 @@ export function format(found: Diagnosis): string {
     ['features', found.processor.features.join(' ') || 'none known'],
     ['memory', `${found.memory} GiB`],
     ['gpu', describeGpu(found)],
+    ['cuda', describeCards(found.cuda)],
     ['backend', found.error ? `none: ${found.error}` : `${found.backend} on ${found.device}`],
     ['kernels', found.kernels ?? 'none'],
     ['tensorflow', found.tensorflow ? `${found.tensorflow} in ${found.tensorflowFolder}` : 'not in use'],

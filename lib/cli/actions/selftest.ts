@@ -1,0 +1,63 @@
+import { writeFileSync } from 'node:fs';
+import type { Addon, SelftestReport, SelftestTiming } from '../../../bindings/addon.js';
+import { loadAddon } from '../../../bindings/load.js';
+import { check } from '../../errors.js';
+import { describeCards } from '../../runtime/cards.js';
+import { green, print, red, say, table, yellow } from '../terminal.js';
+
+/** The options of the command line. */
+export interface SelftestCommand {
+  device: 'auto' | 'cuda' | 'cpu';
+  card: number;
+  op?: string[];
+  seed?: number;
+  bench?: boolean;
+  json?: string;
+}
+
+/** Runs `vl-ltr selftest`. The addon is a parameter for tests. */
+export async function run(
+  options: SelftestCommand,
+  _command?: unknown,
+  addon: Pick<Addon, 'cuda' | 'selftest'> = loadAddon(),
+): Promise<void> {
+  if (options.device === 'cpu') return say(`${yellow('skipped')}: device cpu was chosen`);
+  const cuda = addon.cuda();
+  if (cuda.cards.length === 0) {
+    check(options.device !== 'cuda', 'ERR_BACKEND', () => `There is no card to check: ${cuda.why}.`);
+    return say(`${yellow('skipped')}: no card to check (${cuda.why})`);
+  }
+  say(describeCards(cuda));
+  const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
+  say(`seed ${seed}`);
+  let report: SelftestReport | undefined;
+  for (const op of options.op ?? cuda.checked) {
+    // An op at a time, so that something is said meanwhile.
+    const one = JSON.parse(await addon.selftest(options.card, op, seed, options.bench ?? false)) as SelftestReport;
+    report = report ? { ...report, ok: report.ok && one.ok, ops: [...report.ops, ...one.ops] } : one;
+    for (const { name, passed, failed, seconds, failures } of one.ops) {
+      for (const failure of failures) say(`  ${red('failed')} ${failure}`);
+      const outcome = failed ? red(`${failed} failed`) : green('all hold');
+      say(`${name}: ${passed + failed} checks, ${outcome} (${seconds.toFixed(1)} s)`);
+    }
+  }
+  const timings = report?.ops.flatMap((op) => op.timings) ?? [];
+  if (timings.length > 0) print(timingTable(timings));
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (!report?.ok) process.exitCode = 1;
+}
+
+function timingTable(timings: readonly SelftestTiming[]): string {
+  const rows = timings.map(({ op, size, precision, milliseconds, flops, bytes, workspace }) => {
+    const rate = (amount: number, unit: number) =>
+      milliseconds === null ? null : (amount / (milliseconds / 1e3) / unit).toFixed(1);
+    return [
+      `${op} ${size} ${precision}`,
+      milliseconds?.toFixed(3) ?? null,
+      rate(flops, 1e12),
+      rate(bytes, 1e9),
+      (workspace / 2 ** 20).toFixed(1),
+    ];
+  });
+  return table(['', 'ms', 'TFLOP/s', 'GB/s', 'workspace, MiB'], rows);
+}
