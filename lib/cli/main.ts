@@ -10,6 +10,7 @@ import { register as demo } from './demo.js';
 import { register as doctor } from './doctor.js';
 import { register as evaluate } from './evaluate.js';
 import { register as finetune } from './finetune.js';
+import { register as importCommand } from './import.js';
 import { register as predict } from './predict.js';
 import { register as pretrain } from './pretrain.js';
 import { register as selftest } from './selftest.js';
@@ -41,11 +42,12 @@ Exit codes: 0 done, 1 failed, 2 the command line was wrong, 130 interrupted (--r
 Environment: VLLTR_BACKEND=tensorflow|wasm|cpu  VLLTR_KERNELS=tensorflow|node|tfjs  VLLTR_DEVICE=auto|cuda|cpu  NO_COLOR`,
   );
 
-for (const register of [
+const commands = [
   setup,
   doctor,
   checkCommand,
   clip,
+  importCommand,
   pretrain,
   anchors,
   finetune,
@@ -53,8 +55,8 @@ for (const register of [
   predict,
   demo,
   selftest,
-])
-  register(program);
+];
+for (const register of commands) register(program);
 
 /** As a shell reports a process that Ctrl-C ended. */
 const INTERRUPTED = 130;

@@ -10,7 +10,7 @@ export interface ClassifierInfo {
   kind: 'lgr' | 'baseline';
   config: ClipConfig;
   classes: string[];
-  /** Training pictures of each class. */
+  /** Training pictures of each class; none where the model was imported and they are not known. */
   trainCounts: number[];
   /** Share of train that was held out for validation; evaluation leaves out the same pictures. Absent: none. */
   holdOut?: number;
@@ -32,7 +32,7 @@ export interface Classifier {
 const FORMAT = 'vl-ltr-classifier';
 
 /** A classifier keeps no text encoder, its anchors stand for it; the baseline has no logit scale either. */
-const kept =
+export const kept =
   (kind: ClassifierInfo['kind']) =>
   (name: string): boolean =>
     name.startsWith('visual.') || (kind === 'lgr' && name === 'logit_scale');

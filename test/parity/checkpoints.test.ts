@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type LoadOptions, loadClip, saveClip } from '../../lib/clip/checkpoint/index.js';
 import type { ClipConfig } from '../../lib/clip/config.js';
-import type { ClipModel } from '../../lib/clip/model.js';
+import { type ClipModel, encodeImage } from '../../lib/clip/model.js';
 import { tf } from '../../lib/runtime/tf.js';
+import { lgrLogits } from '../../lib/stages/head.js';
+import { importClassifier } from '../../lib/stages/importClassifier.js';
+import { type Classifier, loadClassifier, saveClassifier } from '../../lib/stages/modelFile.js';
 import { onEveryBackend } from '../support/backends.js';
 import { unpackCheckpoints, writeHuggingFaceConfig } from '../support/checkpoints.js';
 import { expectNear } from '../support/compare.js';
@@ -13,6 +16,14 @@ import { hashed } from '../support/hashed.js';
 interface Features {
   image: number[];
   text: number[];
+}
+interface Stage2 {
+  config: ClipConfig;
+  counts: number[];
+  /** softmax(z^I) */
+  visual: number[];
+  /** z^T */
+  textual: number[];
 }
 interface Case extends Features {
   config: ClipConfig;
@@ -27,6 +38,9 @@ const { ids, cases } = JSON.parse(readFileSync(new URL('../reference/checkpoints
   cases: Record<string, Case>;
 };
 const models = Object.entries(cases).filter(([name]) => !name.startsWith('stage2'));
+const classifiers = Object.entries(cases as unknown as Record<string, Stage2>).filter(([name]) =>
+  name.startsWith('stage2'),
+);
 const { folder, remove } = unpackCheckpoints();
 afterAll(remove);
 const at = (...names: string[]): string => join(folder, ...names);
@@ -96,6 +110,56 @@ onEveryBackend(() => {
       });
       model.dispose();
     }
+  });
+});
+
+/** Logits of an imported classifier for the hashed pictures: softmax(z^I), z^T. */
+function expectLogits({ config, params, anchors }: Classifier, wanted: Stage2, order: number[]): void {
+  const size = config.visual.imageSize;
+  const columns = (values: number[]): number[] =>
+    [0, 1, 2].flatMap((row) => order.map((c) => values[row * order.length + c]!));
+  tf.tidy(() => {
+    const images = tf.tensor4d(hashed('images', 3 * size * size * 3), [3, size, size, 3]);
+    const x = encodeImage(config, params, images).features;
+    const z = lgrLogits(params, x, anchors!, params.logit_scale as tf.Scalar);
+    expectNear(tf.softmax(z.visual), columns(wanted.visual), TOLERANCE);
+    expectNear(z.text, columns(wanted.textual), TOLERANCE);
+  });
+}
+
+onEveryBackend(() => {
+  it.each(classifiers)('%s becomes a classifier with its anchors inside', async (name, wanted) => {
+    const before = tf.memory().numTensors;
+    const plain = (await importClassifier(at(name)))!;
+    expect(plain.info).toMatchObject({ kind: 'lgr', alpha: 0.2, trainCounts: [] });
+    expect(plain.config.visual).toEqual(wanted.config.visual);
+    expect(plain.anchors!.counts).toEqual(wanted.counts);
+    expectLogits(plain, wanted, [0, 1, 2, 3, 4]);
+    await saveClassifier(at('classifier.safetensors'), plain);
+    const again = await loadClassifier(at('classifier.safetensors'));
+    expect(again.info).toEqual(plain.info);
+    expectLogits(again, wanted, [0, 1, 2, 3, 4]);
+    const named = (await importClassifier(at(name), {
+      classes: ['d', 'a', 'e', 'c', 'b'],
+      order: ['a', 'b', 'c', 'd', 'e'],
+      trainCounts: [5, 4, 3, 2, 1],
+    }))!;
+    expect(named.info.classes).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(named.anchors!.counts).toEqual([1, 4, 3, 0, 2].map((c) => wanted.counts[c]));
+    expectLogits(named, wanted, [1, 4, 3, 0, 2]);
+    for (const { params, anchors } of [plain, again, named]) tf.dispose([params, anchors!.embeddings]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('refuses classes that are not those of the classifier', async () => {
+    const name = 'stage2-vit.pth';
+    await expect(importClassifier(at(name), { classes: ['a'] })).rejects.toThrow(
+      /for 5 classes; expected as many, not 1/,
+    );
+    const classes = ['a', 'b', 'c', 'd', 'e'];
+    const order = ['a', 'b', 'c', 'd', 'x'];
+    await expect(importClassifier(at(name), { classes, order })).rejects.toThrow(/do not include "x"/);
+    expect(await importClassifier(at('stage1-vit.pth'))).toBeUndefined();
   });
 });
 

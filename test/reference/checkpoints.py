@@ -220,7 +220,7 @@ def stage2(m):
         a = scores.masked_fill(padding, -math.inf).softmax(-1)
         G = F.normalize(torch.einsum('bcm,cmd->bcd', a, T), dim=-1)
         z2 = torch.einsum('bcd,bd->bc', G, F.normalize(x, dim=-1)) * m.logit_scale.exp()
-    return state, {'visual': flat(z1.softmax(-1)), 'textual': flat(z2.softmax(-1))}
+    return state, {'visual': flat(z1.softmax(-1)), 'textual': flat(z2)}
 
 
 def training_state(state):

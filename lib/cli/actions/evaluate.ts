@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { check } from '../../errors.js';
 import { readJson, writeJson } from '../../files/atomic.js';
 import { ready } from '../../runtime/ready.js';
+import { classCounts } from '../../stages/accuracy.js';
 import { type EvaluationRow, evaluateClassifier } from '../../stages/evaluation.js';
 import { inspect } from '../../stages/inspect.js';
 import type { Classifier } from '../../stages/modelFile.js';
@@ -42,6 +43,10 @@ export async function run(dataArgument: string, flags: EvaluateCommand): Promise
     return `${data.name} has no pictures in its ${split} split${data[other] ? `; it has ${other}: --split ${other}` : ''}`;
   });
 
+  // An imported model does not know how many pictures it was trained on.
+  for (const { info } of [model, ...(baseline ? [baseline] : [])])
+    if (info.trainCounts.length === 0)
+      info.trainCounts = Array.from(classCounts(data.train.labels, data.classes.length));
   const { trainCounts, alpha, alphaChosenOn } = model.info;
   const grouping = { trainCounts, bounds: data.shots };
   const rows: EvaluationRow[] = [

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type LoadedClip, loadClip } from '../../clip/checkpoint/index.js';
+import { modelFileIn } from '../../clip/checkpoint/open.js';
 import type { LongTailData } from '../../data/types.js';
 import { check, VlltrError } from '../../errors.js';
 import { inspectSafetensors } from '../../files/safetensors.js';
@@ -20,19 +21,22 @@ const KINDS: Record<string, string> = {
 export function modelPath(path: string, what: string): string {
   check(existsSync(path), 'ERR_DATA', () => `${path} does not exist; expected ${what}`);
   if (!statSync(path).isDirectory()) return path;
-  const file = join(path, 'model.safetensors');
-  check(existsSync(file), 'ERR_DATA', () => {
+  const file = modelFileIn(path);
+  check(file, 'ERR_DATA', () => {
     const begun = existsSync(join(path, 'config.json'));
     return `${path} has no model.safetensors${begun ? ': its run has not finished' : `; expected ${what}`}`;
   });
   return file;
 }
 
+/** Refuses another kind of model file than the one wanted. Of CLIP models those of other programs are read, too. */
 async function expectKind(path: string, format: string): Promise<void> {
+  if (format === 'vl-ltr-clip' && !path.endsWith('.safetensors')) return;
   const { metadata } = await inspectSafetensors(path);
-  const found = metadata.format;
-  check(found === format, 'ERR_CHECKPOINT', () => {
-    return `${path} is ${KINDS[found ?? ''] ?? 'a file of another program'}; expected ${KINDS[format]}`;
+  const found = KINDS[metadata.format ?? ''];
+  const foreign = format === 'vl-ltr-clip' && found === undefined;
+  check(metadata.format === format || foreign, 'ERR_CHECKPOINT', () => {
+    return `${path} is ${found ?? 'a file of another program'}; expected ${KINDS[format]}`;
   });
 }
 

@@ -2,7 +2,7 @@ import { check, VlltrError } from '../../errors.js';
 import { sizeOf, type TensorSource } from '../../files/tensorSource.js';
 import { type TensorMap, tf } from '../../runtime/tf.js';
 import { type Activation, type ClipConfig, checkClipConfig } from '../config.js';
-import { type Chosen, POSITIONS } from '../layout.js';
+import { POSITIONS } from '../layout.js';
 import { type ClipModel, modelOf } from '../model.js';
 import { type ParameterSpec, parameterSpecs } from '../parameters.js';
 import { interpolatePositions } from '../positions.js';
@@ -53,7 +53,8 @@ export async function loadClip(path: string, options: LoadOptions = {}): Promise
       config.text.activation = activation;
       if (config.visual.kind === 'vit') config.visual.activation = activation;
     }
-    const params = await readParameters(tensors, config);
+    checkSizes(source.path, config);
+    const params = await readParameters(tensors, parameterSpecs(config));
     return { ...modelOf(config, params), config, params, metadata: { ...source.metadata } };
   } finally {
     await source.close();
@@ -75,6 +76,10 @@ export function namedTensors(source: TensorSource): NamedTensors {
   return { source, names, dialect: dialectOf(names.keys()) };
 }
 
+/** Whether a checkpoint is of the authors' stage 2 (anchors, or a vision-only head) rather than a CLIP model. */
+export const isClassifier = ({ names }: NamedTensors): boolean =>
+  names.has('text_embeddings') || names.has('fc.weight');
+
 /** What an architecture is read from. */
 export const evidenceOf = ({ source, names }: NamedTensors) => ({
   path: source.path,
@@ -83,13 +88,13 @@ export const evidenceOf = ({ source, names }: NamedTensors) => ({
 });
 
 async function configOf(path: string, tensors: NamedTensors): Promise<ClipConfig> {
-  const { source, dialect, names } = tensors;
+  const { source, dialect } = tensors;
   const { format, config } = source.metadata;
   if (format === CLIP_FORMAT && config !== undefined) return ownConfig(source, config);
   check(!format?.startsWith('vl-ltr'), 'ERR_CHECKPOINT', () => {
     return `${source.path} is a ${format} file without a model configuration; expected a CLIP model`;
   });
-  check(!names.has('text_embeddings') && !names.has('fc.weight'), 'ERR_CHECKPOINT', () => {
+  check(!isClassifier(tensors), 'ERR_CHECKPOINT', () => {
     return `${source.path} is a classifier of the authors' stage 2; expected a CLIP model (vl-ltr import reads it)`;
   });
   const beside = await configBeside(path, dialect);
@@ -113,33 +118,29 @@ function ownConfig(source: TensorSource, text: string): ClipConfig {
   return config;
 }
 
-/**
- * The parameters of a model (or the chosen ones), read one by one; what the checkpoint has beside them is refused,
- * except what no model needs and the names that `known` holds for.
- * @throws VlltrError ERR_CHECKPOINT
- */
-export async function readParameters(
-  tensors: NamedTensors,
-  config: ClipConfig,
-  chosen: Chosen = () => true,
-  known: Chosen = () => false,
-): Promise<TensorMap> {
-  const { source, names } = tensors;
+/** Refuses sizes that no checkpoint has and that would exhaust memory. @throws VlltrError */
+export function checkSizes(path: string, config: ClipConfig): void {
   checkClipConfig(config);
   const { imageSize } = config.visual;
   check(isResolution(imageSize) && config.text.vocabSize <= MAX_VOCABULARY, 'ERR_CHECKPOINT', () => {
-    return `${source.path} is a model for ${imageSize} pixels and ${config.text.vocabSize} tokens; expected at most ${MAX_RESOLUTION} and ${MAX_VOCABULARY}`;
+    const limits = `at most ${MAX_RESOLUTION} and ${MAX_VOCABULARY}`;
+    return `${path} is a model for ${imageSize} pixels and ${config.text.vocabSize} tokens; expected ${limits}`;
   });
+}
+
+/**
+ * Parameters by their specifications, read one by one; what the checkpoint has beside them and a model would need is
+ * refused. The caller disposes them. @throws VlltrError ERR_CHECKPOINT
+ */
+export async function readParameters(tensors: NamedTensors, specs: readonly ParameterSpec[]): Promise<TensorMap> {
   const params: TensorMap = {};
   const used = new Set<string>();
   try {
-    for (const spec of parameterSpecs(config)) {
-      if (chosen(spec.name)) params[spec.name] = await readParameter(tensors, spec, used);
-    }
-    const strange = [...names.keys()].filter((name) => !used.has(name) && !isBeside(name) && !known(name));
+    for (const spec of specs) params[spec.name] = await readParameter(tensors, spec, used);
+    const strange = [...tensors.names.keys()].filter((name) => !used.has(name) && !isBeside(name));
     check(strange.length === 0, 'ERR_CHECKPOINT', () => {
       const more = strange.length > 3 ? ` and ${strange.length - 3} more` : '';
-      return `${source.path} has tensors that no such model has: ${strange.slice(0, 3).join(', ')}${more}`;
+      return `${tensors.source.path} has tensors that no such model has: ${strange.slice(0, 3).join(', ')}${more}`;
     });
   } catch (error) {
     tf.dispose(params);
