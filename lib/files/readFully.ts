@@ -15,9 +15,24 @@ export async function readFully(
 ): Promise<void> {
   let done = 0;
   while (done < bytes.length) {
-    const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, 1 << 30), position + done);
+    const bytesRead = await readPart(file, bytes, done, position, what, code);
     if (bytesRead === 0) throw new VlltrError(code, `${what} ends ${bytes.length - done} bytes early (cut off?)`);
     done += bytesRead;
+  }
+}
+
+async function readPart(
+  file: FileHandle,
+  bytes: Uint8Array,
+  done: number,
+  position: number,
+  what: string,
+  code: ErrorCode,
+): Promise<number> {
+  try {
+    return (await file.read(bytes, done, Math.min(bytes.length - done, 1 << 30), position + done)).bytesRead;
+  } catch (cause) {
+    throw new VlltrError(code, `${what} cannot be read: ${(cause as Error).message}`, { cause });
   }
 }
 

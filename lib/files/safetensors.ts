@@ -9,6 +9,7 @@ import { check, VlltrError } from '../errors.js';
 import { writeAtomic } from './atomic.js';
 import { decodeBfloat16, decodeHalf, encodeHalf } from './float16.js';
 import { openFile, readFully } from './readFully.js';
+import { shown } from './shown.js';
 import { sizeOf } from './tensorSource.js';
 
 /** Element types this reader understands. */
@@ -93,10 +94,10 @@ export async function readHeader(
     const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
     const whole = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
     if (typeof dtype !== 'string' || !Object.hasOwn(BYTES, dtype))
-      fail(`${at} has dtype ${String(dtype)}; expected one of ${Object.keys(BYTES).join(', ')}`);
-    if (!Array.isArray(shape) || !shape.every(whole)) fail(`${at} has shape ${JSON.stringify(shape)}`);
+      fail(`${at} has dtype ${shown(dtype)}; expected one of ${Object.keys(BYTES).join(', ')}`);
+    if (!Array.isArray(shape) || !shape.every(whole)) fail(`${at} has shape ${shown(shape)}`);
     if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(whole))
-      fail(`${at} has data_offsets ${JSON.stringify(offsets)}`);
+      fail(`${at} has data_offsets ${shown(offsets)}`);
     const [begin, end] = offsets as [number, number];
     const bytes = sizeOf(shape as number[]) * BYTES[dtype as FileDtype];
     if (end - begin !== bytes)

@@ -4,9 +4,10 @@ import { dirname, join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
 import { openFile } from './readFully.js';
 import { readHeader } from './safetensors.js';
+import { shown } from './shown.js';
 import { type StoredTensor, TensorSource } from './tensorSource.js';
 
-const MAX_INDEX = 32 << 20;
+const MAX_INDEX = 8 << 20;
 
 /** Opens a safetensors file to read its tensors one by one. @throws VlltrError ERR_CHECKPOINT */
 export function openSafetensors(path: string): Promise<TensorSource> {
@@ -23,7 +24,7 @@ export async function openShards(index: string): Promise<TensorSource> {
   for (const name of names) {
     // An index may name nothing outside its own folder.
     check(/^[^/\\\0]+\.safetensors$/.test(name), 'ERR_CHECKPOINT', () => {
-      return `${index} names the file ${JSON.stringify(name)}; expected a .safetensors file beside it`;
+      return `${index} names the file ${shown(name)}; expected a .safetensors file beside it`;
     });
   }
   const source = await opened(
@@ -55,7 +56,7 @@ async function readIndex(index: string): Promise<Map<string, string>> {
   if (typeof map !== 'object' || map === null || Array.isArray(map)) fail('it has no weight_map');
   return new Map(
     Object.entries(map as object).map(([name, file]) => {
-      if (typeof file !== 'string') fail(`tensor '${name}' is in ${String(file)}; expected a file's name`);
+      if (typeof file !== 'string') fail(`tensor '${name}' is in ${shown(file)}; expected a file's name`);
       return [name, file as string];
     }),
   );

@@ -25,7 +25,8 @@ const LOCATOR_64 = 0x07064b50;
 const DIRECTORY_ENTRY = 0x02014b50;
 const EXTRA_64 = 1;
 const MAX_COMMENT = 0xffff;
-const MAX_DIRECTORY = 64 << 20;
+/** That of TensorFlow's wheel, with its thousands of headers, has two MiB. */
+const MAX_DIRECTORY = 8 << 20;
 
 interface Directory {
   count: number;

@@ -137,7 +137,7 @@ describe('safetensors', () => {
 
   it.each([
     ['no JSON', '{nope', 0, /no JSON/],
-    ['an unknown dtype', { a: { dtype: 'Q4', shape: [1], data_offsets: [0, 1] } }, 1, /'a' has dtype Q4/],
+    ['an unknown dtype', { a: { dtype: 'Q4', shape: [1], data_offsets: [0, 1] } }, 1, /'a' has dtype "Q4"/],
     ['a bad shape', { a: { dtype: 'U8', shape: [-1], data_offsets: [0, 1] } }, 1, /'a' has shape/],
     ['a wrong span', { a: { dtype: 'F32', shape: [2], data_offsets: [0, 4] } }, 4, /'a' is F32 \[2\] = 8 bytes/],
     ['a hole', { a: { dtype: 'U8', shape: [1], data_offsets: [1, 2] } }, 2, /'a' begins at byte/],

@@ -18,7 +18,7 @@ import { findBinding } from '../../lib/runtime/binding.js';
 import { findLayout, layOut, layoutFolder } from '../../lib/runtime/layout.js';
 import { TransferProgress } from '../../lib/runtime/progress.js';
 import { setup } from '../../lib/runtime/setup.js';
-import { zip } from './setupZipWriter.js';
+import { zip } from '../support/zipWriter.js';
 
 const quiet = () => undefined;
 // What `npm test` set up, if it could, found before the cache folder is moved.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ZipArchive } from '../../lib/files/zip.js';
 import { planCuda } from '../../lib/runtime/wheels.js';
-import { zip } from './setupZipWriter.js';
+import { zip } from '../support/zipWriter.js';
 
 let folder: string;
 beforeAll(() => {

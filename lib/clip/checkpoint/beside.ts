@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { check, VlltrError } from '../../errors.js';
+import { shown } from '../../files/shown.js';
 import type { Activation } from '../config.js';
 import type { Dialect } from './names.js';
 
@@ -18,7 +19,7 @@ export interface BesideConfig {
   text: TowerFacts;
 }
 
-const MAX_CONFIG = 4 << 20;
+const MAX_CONFIG = 1 << 20;
 
 type Json = Record<string, unknown>;
 
@@ -59,13 +60,13 @@ const section = (json: Json, ...names: string[]): Json => {
 function expectSetting(path: string, where: string, json: Json, name: string, expected: unknown): void {
   const value = json[name];
   check(value === undefined || value === null || value === expected, 'ERR_CHECKPOINT', () => {
-    return `${path}: ${where}.${name} is ${JSON.stringify(value)}; expected ${JSON.stringify(expected)}`;
+    return `${path}: ${where}.${name} is ${shown(value)}; expected ${shown(expected)}`;
   });
 }
 
 function heads(path: string, where: string, value: unknown): number {
   check(Number.isSafeInteger(value) && (value as number) > 0, 'ERR_CHECKPOINT', () => {
-    return `${path}: ${where} is ${JSON.stringify(value)}; expected a positive integer`;
+    return `${path}: ${where} is ${shown(value)}; expected a positive integer`;
   });
   return value as number;
 }
@@ -75,7 +76,7 @@ function huggingFace(path: string, json: Json): BesideConfig {
   const tower = (where: string, config: Json, defaultHeads: number): TowerFacts => {
     const { hidden_act: activation = 'quick_gelu', num_attention_heads: count = defaultHeads } = config;
     check(activation === 'quick_gelu' || activation === 'gelu', 'ERR_CHECKPOINT', () => {
-      return `${path}: ${where}.hidden_act is ${JSON.stringify(activation)}; expected "quick_gelu" or "gelu"`;
+      return `${path}: ${where}.hidden_act is ${shown(activation)}; expected "quick_gelu" or "gelu"`;
     });
     expectSetting(path, where, config, 'layer_norm_eps', 1e-5);
     return { activation, heads: heads(path, `${where}.num_attention_heads`, count) };

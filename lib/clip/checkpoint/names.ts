@@ -28,7 +28,7 @@ const PREFIXES = ['module.', '_orig_mod.', 'model.', 'clip.', 'clip_model.'];
  */
 export function plainNames(names: Iterable<string>): Map<string, string> {
   let plain = new Map([...names].map((name) => [name, name]));
-  for (;;) {
+  for (let depth = 0; depth < 8; depth++) {
     const prefix = PREFIXES.find((p) => plain.size > 0 && [...plain.keys()].every((name) => name.startsWith(p)));
     if (prefix === undefined) break;
     plain = new Map([...plain].map(([name, own]) => [name.slice(prefix.length), own]));

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { check, VlltrError } from '../../errors.js';
-import { openFile } from '../../files/readFully.js';
+import { openFile, readFully } from '../../files/readFully.js';
 import { openSafetensors, openShards } from '../../files/safetensorsSource.js';
 import type { TensorSource } from '../../files/tensorSource.js';
 import { openTorchZip } from '../../files/torch/index.js';
@@ -48,9 +48,10 @@ export async function openTensors(path: string): Promise<TensorSource> {
 async function firstBytes(path: string): Promise<Buffer> {
   const file = await openFile(path);
   try {
-    const head = Buffer.alloc(64);
-    const { bytesRead } = await file.read(head, 0, head.length, 0);
-    check(bytesRead >= 9, 'ERR_CHECKPOINT', () => `${path} has ${bytesRead} bytes; expected a checkpoint`);
+    const { size } = await file.stat();
+    check(size >= 9, 'ERR_CHECKPOINT', () => `${path} has ${size} bytes; expected a checkpoint`);
+    const head = Buffer.alloc(Math.min(64, size));
+    await readFully(file, head, 0, path);
     return head;
   } finally {
     await file.close();

@@ -1,6 +1,12 @@
 import { ByteCursor } from './bytes.js';
 import { PickleCallable, type PickleDict, PickleObject, type PickleRules } from './values.js';
 
+/** Far more than the largest models need; each takes memory. */
+const MAX_STEPS = 4_000_000;
+const MAX_OBJECTS = 300_000;
+/** Opcodes that make an object: tuples, lists, dictionaries, sets, calls. */
+const MAKING = new Set(')t\x85\x86\x87]l}d\x8f\x91RioQP\x81\x92');
+
 /** The place of `(` on the stack: a list, tuple or dictionary begins after it. */
 const MARK = Symbol('mark');
 
@@ -24,12 +30,15 @@ class Machine {
   ) {}
 
   run(): unknown {
-    for (;;) {
+    let objects = 0;
+    for (let steps = 0; ; steps++) {
       const at = this.bytes.at;
       const opcode = String.fromCharCode(this.bytes.uint8());
       if (opcode === '.') return this.pop();
       const step = STEPS[opcode];
       if (!step) this.rules.fail(`opcode 0x${opcode.charCodeAt(0).toString(16)} at byte ${at} is not known`);
+      if (MAKING.has(opcode)) objects++;
+      if (steps > MAX_STEPS || objects > MAX_OBJECTS) this.rules.fail(`it has too many values (byte ${at})`);
       step(this);
     }
   }

@@ -32,6 +32,7 @@ export async function openTorchZip(path: string): Promise<TensorSource> {
     check(endian === 'little', 'ERR_CHECKPOINT', () => `${path} has its bytes in ${endian} order; expected little`);
     const fail = failing(`${path}: ${pickle.name}`);
     const tensors = stateDict(readPickle(await archive.read(pickle, MAX_PICKLE), torchRules(fail)).value, fail);
+    checkShare(path, tensors);
     const places = new Map<string, StorageBytes>();
     const stored = new Map<string, StoredTensor>();
     for (const [name, tensor] of tensors) {
@@ -45,6 +46,16 @@ export async function openTorchZip(path: string): Promise<TensorSource> {
     await archive.close();
     throw error;
   }
+}
+
+/** A few tensors may share a storage, all of them cannot: a small file would become a large model. */
+export function checkShare(path: string, tensors: ReadonlyMap<string, TorchTensor>): void {
+  const storages = new Map([...tensors.values()].map(({ storage }) => [storage.key, storage.length]));
+  const held = [...storages.values()].reduce((a, b) => a + b, 0);
+  const claimed = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  check(claimed <= 2 * held, 'ERR_CHECKPOINT', () => {
+    return `${path} has tensors of ${claimed} elements in storages of ${held}; expected no more than twice as many`;
+  });
 }
 
 /** Errors of a pickle. */

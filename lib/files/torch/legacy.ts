@@ -1,8 +1,9 @@
 import { check } from '../../errors.js';
 import { readPickle } from '../pickle/machine.js';
 import { openFile, readFully } from '../readFully.js';
+import { shown } from '../shown.js';
 import { ELEMENT_BYTES, type StoredTensor, TensorSource } from '../tensorSource.js';
-import { failing, MAX_PICKLE, placed, type StorageBytes } from './index.js';
+import { checkShare, failing, MAX_PICKLE, placed, type StorageBytes } from './index.js';
 import { stateDict } from './stateDict.js';
 import { type TorchStorage, type TorchTensor, torchRules } from './tensors.js';
 
@@ -47,10 +48,11 @@ export async function openTorchLegacy(path: string): Promise<TensorSource> {
     const tensors = stateDict(next(), fail);
     const keys = next();
     if (!Array.isArray(keys)) fail('it has no list of storages');
+    checkShare(path, tensors);
     const places = new Map<string, StorageBytes>();
     for (const key of keys as unknown[]) {
       const storage = storages.get(key as string);
-      if (!storage || places.has(storage.key)) return fail(`its list of storages names ${String(key)} wrongly`);
+      if (!storage || places.has(storage.key)) return fail(`its list of storages names ${shown(key)} wrongly`);
       const length = Buffer.alloc(8);
       await readFully(file, length, at, path);
       const bytes = storage.length * ELEMENT_BYTES[storage.dtype];

@@ -1,4 +1,5 @@
 import { type PickleDict, PickleObject } from '../pickle/values.js';
+import { shown } from '../shown.js';
 import { TorchTensor } from './tensors.js';
 
 /** Keys under which training scripts keep the weights, the first found being taken. */
@@ -15,7 +16,7 @@ export function stateDict(root: unknown, fail: (what: string) => never): Map<str
 }
 
 const described = (root: unknown): string =>
-  root instanceof Map ? `; its keys are ${[...root.keys()].slice(0, 8).map(String).join(', ')}` : '';
+  root instanceof Map ? `; its keys are ${[...root.keys()].slice(0, 8).map(shown).join(', ')}` : '';
 
 /** The weights within what a training script saved. */
 function unwrapped(root: unknown, fail: (what: string) => never): unknown {

@@ -75,8 +75,8 @@ export function torchRules(fail: (what: string) => never): PickleRules {
   known.set('torch._utils._rebuild_tensor', (args) => rebuild(args, fail));
   known.set('torch._utils._rebuild_tensor_v2', (args) => rebuild(args, fail));
   known.set('torch._tensor._rebuild_from_type_v2', ([make, , args]) => {
-    if (!(make instanceof PickleCallable) || !Array.isArray(args))
-      return fail('a tensor of a class of its own is unreadable');
+    const known = make instanceof PickleCallable && /^torch\._utils\._rebuild_tensor(_v2)?$/.test(make.type);
+    if (!known || !Array.isArray(args)) return fail('a tensor of a class of its own is unreadable');
     return make.call(args);
   });
   // Classes that stand beside a tensor or a storage and are never called.
