@@ -7,7 +7,7 @@ export function zip(files: Record<string, string | Buffer>, modes?: Record<strin
   let offset = 0;
   for (const [path, content] of Object.entries(files)) {
     const name = Buffer.from(path);
-    const data = Buffer.from(content);
+    const data = typeof content === 'string' ? Buffer.from(content, 'latin1') : content;
     const stored = typeof content !== 'string' || content === '';
     const packed = stored ? data : deflateRawSync(data);
     const fields = Buffer.alloc(26); // version … extra length, the part both headers share
