@@ -71,8 +71,9 @@ function nestedScanner(): Scanner {
 }
 
 function newlines(buffer: Buffer, from: number, to: number): number {
+  const part = buffer.subarray(from, to);
   let n = 0;
-  for (let at = buffer.indexOf(NEWLINE!, from); at >= 0 && at < to; at = buffer.indexOf(NEWLINE!, at + 1)) n++;
+  for (let at = part.indexOf(NEWLINE!); at >= 0; at = part.indexOf(NEWLINE!, at + 1)) n++;
   return n;
 }
 
@@ -84,8 +85,11 @@ class Reader {
   private done = false;
   private readonly chunks: AsyncGenerator<Buffer>;
 
-  constructor(readonly file: string) {
-    this.chunks = byteChunks(file);
+  constructor(
+    readonly file: string,
+    size?: number,
+  ) {
+    this.chunks = byteChunks(file, size);
   }
 
   close(): Promise<unknown> {
@@ -179,10 +183,11 @@ class Reader {
  * Elements of the named lists in a JSON file whose top is an object, in the order of the file and a batch at a time:
  * lists of hundreds of megabytes, which no single text of V8 may hold, in the memory of a batch. Other values are passed
  * over, their brackets alone looked at.
+ * @param size bytes read at a time
  * @throws VlltrError ERR_DATA naming file and line
  */
-export async function* jsonElements(file: string, keys: readonly string[]): AsyncGenerator<Elements> {
-  const reader = new Reader(file);
+export async function* jsonElements(file: string, keys: readonly string[], size?: number): AsyncGenerator<Elements> {
+  const reader = new Reader(file, size);
   try {
     check((await reader.peek()) >= 0, 'ERR_DATA', () => `${file} is empty; expected JSON`);
     reader.skipMark();

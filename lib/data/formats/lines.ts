@@ -8,14 +8,14 @@ const LONGEST = 1 << 20;
 const cannot = (file: string, cause: unknown): VlltrError =>
   new VlltrError('ERR_DATA', `${file} cannot be read: ${(cause as Error).message}`, { cause });
 
-/** Bytes of a file, a chunk at a time. @throws VlltrError ERR_DATA naming the file */
-export async function* byteChunks(file: string): AsyncGenerator<Buffer> {
+/** Bytes of a file, `size` at a time. @throws VlltrError ERR_DATA naming the file */
+export async function* byteChunks(file: string, size = CHUNK): AsyncGenerator<Buffer> {
   const handle = await open(file, 'r').catch((cause) => {
     throw cannot(file, cause);
   });
   try {
     for (;;) {
-      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK).catch((cause) => {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(size), 0, size).catch((cause) => {
         throw cannot(file, cause);
       });
       if (bytesRead === 0) return;
@@ -27,7 +27,7 @@ export async function* byteChunks(file: string): AsyncGenerator<Buffer> {
 }
 
 /** Text of a file, a chunk at a time, without byte order mark. @throws VlltrError ERR_DATA where it is no UTF-8 */
-export async function* textChunks(file: string): AsyncGenerator<string> {
+export async function* textChunks(file: string, size = CHUNK): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let line = 1;
   const decode = (bytes?: Uint8Array): string => {
@@ -39,7 +39,7 @@ export async function* textChunks(file: string): AsyncGenerator<string> {
       });
     }
   };
-  for await (const bytes of byteChunks(file)) {
+  for await (const bytes of byteChunks(file, size)) {
     const text = decode(bytes);
     yield text;
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) line++;
@@ -50,12 +50,13 @@ export async function* textChunks(file: string): AsyncGenerator<string> {
 
 /**
  * Lines of a text file, some at a time, whatever ends them.
+ * @param size bytes read at a time
  * @returns batches: the lines and the number, from 1, of the first
  */
-export async function* lineBatches(file: string): AsyncGenerator<{ lines: string[]; first: number }> {
+export async function* lineBatches(file: string, size = CHUNK): AsyncGenerator<{ lines: string[]; first: number }> {
   let first = 1;
   let rest = '';
-  for await (const chunk of textChunks(file)) {
+  for await (const chunk of textChunks(file, size)) {
     let text = rest + chunk;
     // A line end may go on in the next chunk.
     const held = text.endsWith('\r') ? '\r' : '';

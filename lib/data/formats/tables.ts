@@ -1,8 +1,8 @@
-import { type Info, type Options, parse } from 'csv-parse';
-import { check, VlltrError } from '../../errors.js';
-import { lineBatches, textChunks } from './lines.js';
+import { check } from '../../errors.js';
+import { lineBatches } from './lines.js';
 import type { Complain, ReadOptions, Split } from './listing.js';
 import { Rows } from './rows.js';
+import { separatedRecords } from './separated.js';
 
 export type TableFormat = 'csv' | 'tsv' | 'jsonl';
 type Column = 'path' | 'label' | 'split';
@@ -97,50 +97,20 @@ async function readSeparated(
   whole: Split | undefined,
   complain: Complain,
 ): Promise<number> {
-  const options: Options = {
-    delimiter: await delimiterOf(file, format),
-    info: true,
-    relax_column_count: true, // told below, with all the lines concerned
-    skip_empty_lines: true,
-    trim: true,
-    max_record_size: 1 << 20,
-  };
-  const parser = parse(options);
-  const feeding = (async () => {
-    try {
-      for await (const chunk of textChunks(file)) {
-        if (parser.destroyed) return;
-        if (!parser.write(chunk)) await new Promise((resolve) => parser.once('drain', resolve).once('close', resolve));
-      }
-      parser.end();
-    } catch (error) {
-      parser.destroy(error as Error);
-    }
-  })();
-  let head:
-    | { names: string[]; at: ReturnType<typeof columnsOf>; path: number; label: number; split: number }
-    | undefined;
+  let head: { width: number; path: number; label: number; split: number } | undefined;
   let records = 0;
-  try {
-    // `lines` counts what was read when the record was complete, so it is the record's last line.
-    for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: Info }>) {
+  for await (const batch of separatedRecords(file, await delimiterOf(file, format))) {
+    for (const { fields, line } of batch) {
       if (!head) {
-        const at = columnsOf(record, file, asked, whole);
-        const place = (name: string | undefined) => (name === undefined ? -1 : record.indexOf(name));
-        head = { names: record, at, path: place(at.path), label: place(at.label), split: place(at.split) };
+        const { path, label, split } = columnsOf(fields, file, asked, whole);
+        const place = (name: string | undefined) => (name === undefined ? -1 : fields.indexOf(name));
+        head = { width: fields.length, path: place(path), label: place(label), split: place(split) };
         continue;
       }
       records++;
-      if (record.length === head.names.length)
-        rows.add(record[head.path]!, record[head.label]!, record[head.split], info.lines);
-      else complain(`${file}:${info.lines}: ${record.length} fields, expected ${head.names.length} as in the head`);
+      if (fields.length === head.width) rows.add(fields[head.path]!, fields[head.label]!, fields[head.split], line);
+      else complain(`${file}:${line}: ${fields.length} fields, expected ${head.width} as in the head`);
     }
-  } catch (cause) {
-    if (cause instanceof VlltrError) throw cause;
-    throw new VlltrError('ERR_DATA', `${file} is no ${format.toUpperCase()}: ${(cause as Error).message}`, { cause });
-  } finally {
-    parser.destroy();
-    await feeding;
   }
   return records;
 }

@@ -9,7 +9,7 @@ import { check, VlltrError } from '../../errors.js';
 
 const BLOCK = 512;
 /** Read at a time: a header, small files and the next header with it; the data of pictures is skipped. */
-const WINDOW = 8192;
+const WINDOW = 4096;
 /** Headers of long names and small members, in bytes. */
 const LARGEST_TEXT = 1 << 20;
 
@@ -120,7 +120,7 @@ export function* tarMembers(
     for (;;) {
       const header = archive.bytes(at, BLOCK);
       if (header.length < BLOCK) fail('the archive is cut off; expected two empty blocks at its end');
-      if (header.every((byte) => byte === 0)) return;
+      if (header[0] === 0 && header.every((byte) => byte === 0)) return;
       if (numberOf(header.subarray(148, 156)) !== checksum(header))
         fail('no header of a tar archive, or a damaged one');
       const type = String.fromCharCode(header[156]!);

@@ -58,6 +58,7 @@ type Places = Map<string, { file: string; offset: number; size: number }>;
 /** Reads one archive: members whose names agree up to the first dot are one sample. */
 function readShard(dir: string, file: string, rows: Rows, places: Places, complain: Complain): void {
   const samples = new Map<string, Sample>();
+  const shard = relative(dir, file) || basename(file);
   for (const { name, offset, size, text } of tarMembers(file, (n) => /\.(cls|json)$/i.test(n))) {
     const below = pathBelow(name);
     if ('why' in below) {
@@ -88,7 +89,7 @@ function readShard(dir: string, file: string, rows: Rows, places: Places, compla
       complain(`${file}: the sample ${key} ${found.why}`);
       continue;
     }
-    const id = `${relative(dir, file) || basename(file)}/${picture.name}`;
+    const id = `${shard}/${picture.name}`;
     places.set(id, { file, offset: picture.offset, size: picture.size });
     rows.add(id, found.text, `sample ${key}`);
   }
