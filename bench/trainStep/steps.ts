@@ -3,7 +3,6 @@ import { type TensorMap, tf } from '../../lib/runtime/tf.js';
 import type { TensorTree } from '../../lib/runtime/tree.js';
 import {
   createOptimiser,
-  disposeOptimiser,
   type LossParts,
   optimise,
   type StepInputs,
@@ -23,7 +22,6 @@ export interface Training {
   state: TensorTree;
   /** The same in every step. */
   constant: TensorTree;
-  dispose: () => void;
 }
 
 export function trainingOf(mode: Mode, row: Row, problem: Problem): Training {
@@ -38,12 +36,7 @@ function update(row: Row, { model, options, batch, loss }: Problem): Training {
     const batch = inputs as StepInputs;
     return optimise(optimiser, now as StepState, batch, frozen, loss(batch));
   };
-  return {
-    step,
-    state,
-    constant: batch,
-    dispose: () => disposeOptimiser(optimiser),
-  };
+  return { step, state, constant: batch };
 }
 
 /** Loss and the gradient of each parameter by itself. */
@@ -68,6 +61,5 @@ function gradient({ model, batch, loss }: Problem): Training {
     step,
     state: Object.fromEntries(buffers.map(([name, t]) => [name, t.clone()])),
     constant: { params: Object.fromEntries(names.map((name) => [name, model[name]!])), batch },
-    dispose: () => {},
   };
 }

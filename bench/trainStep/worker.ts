@@ -48,7 +48,6 @@ class Trained {
 
   dispose(): void {
     this.#running.dispose();
-    this.#training.dispose();
     disposeTree(this.#state);
     this.problem.dispose();
   }

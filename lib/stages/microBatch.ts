@@ -1,6 +1,6 @@
 import { check } from '../errors.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
-import { disposeTree } from '../runtime/tree.js';
+import { disposeTree, mapTree } from '../runtime/tree.js';
 import { type CapturedUpdate, capturedStep } from './capturedStep.js';
 import { applyGradient, lossGradient, modelOf, type Optimiser, type StepInputs, type StepState } from './optimise.js';
 import type { TrainOptions } from './options.js';
@@ -19,7 +19,7 @@ export function checkMicroBatch({ microBatch }: TrainOptions): void {
 type Weights = Pick<StepState, 'params' | 'buffers'>;
 
 /** What the passes over the parts add up. */
-type Sum = { grad: tf.Tensor1D; buffers: TensorMap };
+type Sum = { grads: TensorMap; buffers: TensorMap };
 
 /**
  * An update over a batch too large for the encoder's memory, `options.microBatch` pictures at a time, with the gradient
@@ -59,12 +59,12 @@ export function microBatched(
     );
     const joined = { features: concatenated(embedded, 'features'), fixed: concatenated(embedded, 'fixed') };
     tf.dispose(embedded);
-    const { loss, outputs, slopes, grad } = tf.tidy(
+    const { loss, outputs, slopes, grads } = tf.tidy(
       () => whole({}, { params, buffers, others, ...joined }).outputs,
     ) as WholeLoss;
     tf.dispose(joined);
 
-    let sum: Sum = { grad, buffers };
+    let sum: Sum = { grads, buffers };
     for (const part of stage.frozen ? [] : parts) {
       const next = tf.tidy(() => {
         const given = { params, rows: rowsOf(mine, part), slopes: rowsOf(slopes, part) };
@@ -76,9 +76,9 @@ export function microBatched(
     tf.dispose(slopes);
     const { learningRate, update } = inputs;
     const { state: next, outputs: norm } = tf.tidy(() =>
-      apply({ ...state, buffers: sum.buffers }, { grad: sum.grad, learningRate, update }),
+      apply({ ...state, buffers: sum.buffers }, { grads: sum.grads, learningRate, update }),
     );
-    sum.grad.dispose();
+    tf.dispose(sum.grads);
     return { state: next, outputs: { loss, ...norm, ...outputs } };
   };
   return Object.assign(update, {
@@ -89,7 +89,7 @@ export function microBatched(
 }
 
 /** What the pass over the whole batch gives. */
-type WholeLoss = { loss: tf.Scalar; outputs: Record<string, tf.Tensor>; slopes: TensorMap; grad: tf.Tensor1D };
+type WholeLoss = { loss: tf.Scalar; outputs: Record<string, tf.Tensor>; slopes: TensorMap; grads: TensorMap };
 
 /** The four passes, each a function of its own. */
 function partPasses(name: string, options: TrainOptions, optimiser: Optimiser, frozen: TensorMap, stage: StageLoss) {
@@ -122,7 +122,7 @@ function partPasses(name: string, options: TrainOptions, optimiser: Optimiser, f
           Object.values(features),
         );
         const slopes = Object.fromEntries(names.map((key, i) => [key, found.others[i]!]));
-        return { state: none, outputs: { loss: found.loss, outputs: found.outputs, slopes, grad: found.grad } };
+        return { state: none, outputs: { loss: found.loss, outputs: found.outputs, slopes, grads: found.grads } };
       },
     ),
     accumulate: capturedStep(
@@ -136,14 +136,15 @@ function partPasses(name: string, options: TrainOptions, optimiser: Optimiser, f
           return { loss: tf.addN(products) as tf.Scalar, batchStats };
         });
         const buffers = { ...sum.buffers, ...found.batchStats };
-        return { state: { grad: tf.add(sum.grad, found.grad) as tf.Tensor1D, buffers }, outputs: none };
+        const add = (g: tf.Tensor, name: string): tf.Tensor => tf.add(g, found.grads[name]!);
+        return { state: { grads: mapTree(sum.grads, add), buffers }, outputs: none };
       },
     ),
     apply: capturedStep(
       `${name}_update`,
       options,
-      (state: StepState, { grad, ...inputs }: StepInputs & { grad: tf.Tensor1D }) => {
-        const { state: next, gradNorm } = applyGradient(optimiser, state, grad, inputs);
+      (state: StepState, { grads, ...inputs }: Pick<StepInputs, 'learningRate' | 'update'> & { grads: TensorMap }) => {
+        const { state: next, gradNorm } = applyGradient(optimiser, state, grads, inputs);
         return { state: next, outputs: { gradNorm } };
       },
     ),

@@ -1,17 +1,9 @@
 import { isBuffer } from '../clip/parameters.js';
+import { check } from '../errors.js';
+import { type AdamwRule, adamw } from '../ops/adamw.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
-import {
-  type AdamwOptions,
-  adamwInit,
-  adamwStep,
-  decayMask,
-  type FlatLayout,
-  flatLayout,
-  logitScaleBound,
-  pack,
-  perParameter,
-  unpack,
-} from '../training/adamw.js';
+import { adamwInit, adamwRules, type RuleOptions } from '../training/adamw.js';
+import { type FlatLayout, flatLayout, pack, unpack } from '../training/flat.js';
 
 /** What a training step carries from one step to the next: a tree of tensors and nothing else. */
 export interface StepState extends Record<string, tf.Tensor | TensorMap> {
@@ -33,20 +25,16 @@ export interface StepInputs extends TensorMap {
 }
 
 /** Constants of an optimisation: how the packed vector is laid out and treated. */
-export interface Optimiser extends Omit<AdamwOptions, 'learningRate' | 'step'> {
-  layout: FlatLayout;
+export interface Optimiser {
+  readonly layout: FlatLayout;
+  /** Of each parameter of the layout. */
+  readonly rules: readonly AdamwRule[];
+  readonly clipNorm?: number;
 }
 
-export interface OptimiserOptions {
-  weightDecay: number;
+export interface OptimiserOptions extends RuleOptions {
   /** Gradients are scaled down to this global norm; absent: never. */
   clipNorm?: number;
-  /** Weight decay applies to `logit_scale`, too. Default false. */
-  decayScalars?: boolean;
-  /** `logit_scale` may pass CLIP's bound of ln 100. Default false. */
-  freeLogitScale?: boolean;
-  /** Factor on the learning rate of a parameter. */
-  lrFactor?: (name: string) => number;
   /** Parameters that are left as they are; they are not in the packed vector. */
   frozen?: (name: string) => boolean;
 }
@@ -74,16 +62,8 @@ export function createOptimiser(model: TensorMap, options: OptimiserOptions): Tr
   const layout = flatLayout(model, names);
   const params = pack(layout, model);
   const entries = Object.entries(model);
-  const factor = options.lrFactor;
   return {
-    optimiser: {
-      layout,
-      decayMask: decayMask(layout, { decayScalars: options.decayScalars }),
-      lrMultiplier: factor && names.some((name) => factor(name) !== 1) ? perParameter(layout, factor) : undefined,
-      upperBound: options.freeLogitScale ? undefined : logitScaleBound(layout),
-      weightDecay: options.weightDecay,
-      clipNorm: options.clipNorm,
-    },
+    optimiser: { layout, rules: adamwRules(layout, options), clipNorm: options.clipNorm },
     state: {
       params,
       ...adamwInit(layout),
@@ -113,16 +93,11 @@ export function finish(optimiser: Optimiser, state: StepState, frozen: TensorMap
   return model;
 }
 
-/** Frees an optimiser's constants. */
-export function disposeOptimiser(optimiser: Optimiser): void {
-  tf.dispose([optimiser.decayMask, optimiser.lrMultiplier ?? []]);
-}
-
-/** A loss with its gradient for the packed parameters, and what it gave besides. */
+/** A loss with its gradient for the trained parameters, and what it gave besides. */
 export interface LossGradient {
   loss: tf.Scalar;
-  /** [layout.size] */
-  grad: tf.Tensor1D;
+  /** Of every trained parameter, by name, in the order of the layout; zeros where the loss does not use it. */
+  grads: TensorMap;
   /** Gradient for each of `at`. */
   others: tf.Tensor[];
   outputs: Record<string, tf.Tensor>;
@@ -130,47 +105,66 @@ export interface LossGradient {
 }
 
 /**
- * A loss and its gradient for the packed parameters, and for the tensors `at` if the loss uses such.
- * `loss` sees all parameters by name (trained ones, buffers and `frozen`).
+ * A loss and its gradient for the trained parameters, and for the tensors `at` if the loss uses such.
+ * `loss` sees all parameters by name (trained ones, buffers and `frozen`). Call it in a `tf.tidy`.
  */
 export function lossGradient(
   { layout }: Optimiser,
   state: Pick<StepState, 'params' | 'buffers'>,
   frozen: TensorMap,
-  loss: (params: TensorMap, at: tf.Tensor[]) => LossParts,
+  loss: (params: TensorMap, at: readonly tf.Tensor[]) => LossParts,
   at: readonly tf.Tensor[] = [],
 ): LossGradient {
   const outputs: Record<string, tf.Tensor> = {};
   let batchStats: TensorMap = {};
   const keep = (t: tf.Tensor): tf.Tensor => tf.keep(t.clone());
-  const { value, grads } = tf.valueAndGrads((...given: tf.Tensor[]) => {
-    const [packed, ...others] = given as [tf.Tensor1D, ...tf.Tensor[]];
-    const parts = loss({ ...frozen, ...state.buffers, ...unpack(layout, packed) }, others);
+  // Outside the gradient: AdamW takes the gradients one by one, and a packed one would cost a pass over all of them.
+  const trained = unpack(layout, state.params);
+  const forward = (): tf.Scalar => {
+    const parts = loss({ ...frozen, ...state.buffers, ...trained }, at);
     // Whatever outlives the gradient's own scope is kept by hand; the caller of the step owns it.
     for (const [name, t] of Object.entries(parts.outputs ?? {})) outputs[name] = keep(t);
     batchStats = Object.fromEntries(Object.entries(parts.batchStats ?? {}).map(([name, t]) => [name, keep(t)]));
     return parts.loss;
-  })([state.params, ...at]);
-  const [grad, ...others] = grads as [tf.Tensor1D, ...tf.Tensor[]];
-  return { loss: value, grad, others, outputs, batchStats };
+  };
+  const to = [...layout.names.map((name) => trained[name]!), ...at];
+  // As tf.valueAndGrads, which refuses a loss that does not use all of them.
+  const { value, grads } = tf.engine().gradients(forward, to, undefined, true) as {
+    value: tf.Scalar;
+    grads: (tf.Tensor | undefined)[];
+  };
+  check(grads.some(Boolean), 'ERR_ARGUMENT', () => 'the loss depends on no trained parameter');
+  const all = to.map((x, i) => grads[i] ?? tf.zerosLike(x));
+  return {
+    loss: value,
+    grads: Object.fromEntries(layout.names.map((name, i) => [name, all[i]!])),
+    others: all.slice(layout.names.length),
+    outputs,
+    batchStats,
+  };
 }
 
-/** One step of AdamW from a gradient [layout.size]; the buffers stay as they are. */
+/** One step of AdamW from the gradients of all trained parameters; the buffers stay as they are. */
 export function applyGradient(
-  optimiser: Optimiser,
+  { layout, rules, clipNorm }: Optimiser,
   state: StepState,
-  grad: tf.Tensor1D,
+  grads: TensorMap,
   inputs: StepInputs,
 ): { state: StepState; gradNorm: tf.Scalar } {
-  const { params, m, v, gradNorm } = adamwStep({ params: state.params, m: state.m, v: state.v }, grad, {
-    ...optimiser,
+  const { gradNorm, ...moved } = adamw({
+    params: state.params,
+    m: state.m,
+    v: state.v,
+    grads: layout.names.map((name) => grads[name]!),
+    rules,
     learningRate: inputs.learningRate,
     step: inputs.update,
+    clipNorm,
   });
-  return { state: { params, m, v, buffers: state.buffers }, gradNorm };
+  return { state: { ...moved, buffers: state.buffers }, gradNorm };
 }
 
-/** One update as a pure function: loss and gradient of the packed parameters, then AdamW. */
+/** One update as a pure function: loss and gradients of the trained parameters, then AdamW. Call it in a `tf.tidy`. */
 export function optimise(
   optimiser: Optimiser,
   state: StepState,
@@ -179,7 +173,7 @@ export function optimise(
   loss: (params: TensorMap) => LossParts,
 ): { state: StepState; outputs: Record<string, tf.Tensor> } {
   const found = lossGradient(optimiser, state, frozen, loss);
-  const { state: next, gradNorm } = applyGradient(optimiser, state, found.grad, inputs);
+  const { state: next, gradNorm } = applyGradient(optimiser, state, found.grads, inputs);
   return {
     state: { ...next, buffers: { ...state.buffers, ...found.batchStats } },
     outputs: { loss: found.loss, gradNorm, ...found.outputs },

@@ -7,15 +7,7 @@ import { balancedWeights, type Sampler, sqrtWeights, uniformWeights, weightedSam
 import { cosine, epochCosine, type Schedule } from '../training/schedule.js';
 import { type CapturedUpdate, capturedStep } from './capturedStep.js';
 import { checkMicroBatch, microBatched } from './microBatch.js';
-import {
-  disposeOptimiser,
-  finish,
-  modelOf,
-  optimise,
-  type StepInputs,
-  type StepState,
-  type Training,
-} from './optimise.js';
+import { finish, modelOf, optimise, type StepInputs, type StepState, type Training } from './optimise.js';
 import type { SamplerKind, StageRun, TrainOptions } from './options.js';
 import { type StageLoss, wholeLoss } from './stageLoss.js';
 
@@ -145,6 +137,5 @@ export async function runStage(spec: {
     throw error;
   } finally {
     step?.dispose();
-    disposeOptimiser(optimiser);
   }
 }

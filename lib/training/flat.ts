@@ -69,15 +69,3 @@ export function nameAt(layout: FlatLayout, index: number): string {
   while (i + 1 < layout.names.length && layout.offsets[i + 1]! <= index) i++;
   return layout.names[i]!;
 }
-
-/** A constant vector [layout.size] with one value for each parameter. The caller disposes it. */
-export function perParameter(
-  layout: FlatLayout,
-  value: (name: string, shape: readonly number[]) => number,
-): tf.Tensor1D {
-  const out = new Float32Array(layout.size);
-  layout.names.forEach((name, i) => {
-    out.fill(value(name, layout.shapes[i]!), layout.offsets[i]!, layout.offsets[i]! + layout.sizes[i]!);
-  });
-  return tf.tensor1d(out);
-}

@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { registerTensorFlowOps } from '../../bindings/load.js';
 import { classwiseContrastive } from '../../lib/ops/classwiseContrastive.js';
+import { withKernels } from '../../lib/runtime/ready.js';
 import { type TensorMap, tf } from '../../lib/runtime/tf.js';
 import { disposeTree } from '../../lib/runtime/tree.js';
 import { trainBaseline } from '../../lib/stages/baseline.js';
 import { microBatched } from '../../lib/stages/microBatch.js';
-import { createOptimiser, disposeOptimiser, optimise, type StepInputs } from '../../lib/stages/optimise.js';
+import { createOptimiser, optimise, type StepInputs } from '../../lib/stages/optimise.js';
 import type { ClassifierOptions, PretrainOptions, TrainOptions } from '../../lib/stages/options.js';
 import { encodePairs, PAIR_ROWS } from '../../lib/stages/pairs.js';
 import { pretrain } from '../../lib/stages/pretrain.js';
@@ -72,9 +74,13 @@ onEveryBackend((backend) => {
     const vit = { kind: 'vit', layers: 1, width: 16, heads: 2, patchSize: 8 } as const;
     const ways =
       backend === 'tensorflow'
-        ? ([...[1, 3, 6].map((size) => ({ capture: 'off', size })), { capture: 'on', size: 3 }] as const)
-        : ([{ capture: 'off', size: 3 }] as const);
-    it.each(ways)('gives the gradient of the whole batch (capture $capture, $size at a time)', ({ capture, size }) => {
+        ? ([
+            ...[1, 3, 6].map((size) => ({ capture: 'off', size, kernels: 'tfjs' }) as const),
+            ...(['tfjs', 'tensorflow'] as const).map((kernels) => ({ capture: 'on', size: 3, kernels }) as const),
+          ] as const)
+        : ([{ capture: 'off', size: 3, kernels: 'tfjs' }] as const);
+    const title = 'gives the gradient of the whole batch (capture $capture, $size at a time, kernels $kernels)';
+    it.each(ways)(title, ({ capture, size, kernels }) => {
       const model = tinyClip(data, kind === 'vit' ? vit : {});
       const stage = contrastive(model.config, training);
       const options = { ...TINY_TRAINING, capture, microBatch: size } as unknown as TrainOptions;
@@ -88,7 +94,8 @@ onEveryBackend((backend) => {
       };
       const before = tf.memory().numTensors;
       const step = microBatched('test', options, optimiser, frozen, stage);
-      const found = tf.tidy(() => step(state, inputs));
+      if (kernels === 'tensorflow') registerTensorFlowOps();
+      const found = withKernels(kernels, () => tf.tidy(() => step(state, inputs)));
       const reference = tf.tidy(() => optimise(optimiser, state, inputs, frozen, inParts(stage, size, BATCH)(inputs)));
       // After one step the first moment is a tenth of the gradient.
       expect(relative(found.state.m, reference.state.m)).toBeLessThan(2e-5);
@@ -107,7 +114,6 @@ onEveryBackend((backend) => {
       step.dispose();
       expect(tf.memory().numTensors).toBe(before);
       tf.dispose([inputs, state] as tf.TensorContainer);
-      disposeOptimiser(optimiser);
       model.dispose();
     });
   });
