@@ -54,12 +54,29 @@ export function pack(layout: FlatLayout, map: TensorMap): tf.Tensor1D {
   );
 }
 
-/** The named parameters that a vector [layout.size] holds. Differentiable: the gradient is one concatenation. */
+/** Elements of float32 that TensorFlow aligns tensors to (64 bytes). */
+const ALIGNMENT = 16;
+
+/**
+ * The named parameters that a vector [layout.size] holds. Differentiable. TensorFlow's split shares the vector's memory
+ * only where all of its parts are aligned; so what one parameter of odd size (`logit_scale`, a head's bias) leaves
+ * unaligned is sliced by itself, and copied, and the rest shared.
+ */
 export function unpack(layout: FlatLayout, flat: tf.Tensor1D): TensorMap {
   check(flat.size === layout.size, 'ERR_ARGUMENT', () => `the vector has ${flat.size} elements, not ${layout.size}`);
+  const { names, shapes, sizes, offsets } = layout;
+  const isAligned = (i: number): boolean => offsets[i]! % ALIGNMENT === 0 && sizes[i]! % ALIGNMENT === 0;
   return tf.tidy(() => {
-    const parts = layout.names.length === 1 ? [flat] : tf.split(flat, [...layout.sizes]);
-    return Object.fromEntries(layout.names.map((name, i) => [name, parts[i]!.reshape([...layout.shapes[i]!])]));
+    const parts: tf.Tensor[] = [];
+    while (parts.length < names.length) {
+      const [from, start] = [parts.length, offsets[parts.length]!];
+      let to = from + 1;
+      if (isAligned(from)) while (to < names.length && isAligned(to)) to++;
+      const end = offsets[to] ?? layout.size;
+      const run = end - start === flat.size ? flat : tf.slice(flat, [start], [end - start]);
+      parts.push(...(to === from + 1 ? [run] : tf.split(run, sizes.slice(from, to))));
+    }
+    return Object.fromEntries(names.map((name, i) => [name, tf.reshape(parts[i]!, [...shapes[i]!])]));
   });
 }
 

@@ -55,6 +55,17 @@ onEveryBackend(() => {
       expect(nameAt(layout, 1)).toBe('a');
     });
 
+    it('unpacks parameters of aligned and of odd sizes, in whatever order', () => {
+      tf.tidy(() => {
+        for (const sizes of [[16, 32], [1, 16, 16], [16, 16, 1, 15, 16, 32], [32, 3], [5], [48, 16, 2, 16]]) {
+          const all = Object.fromEntries(sizes.map((n, i) => [`p${i}`, tf.range(100 * i, 100 * i + n)]));
+          const layout = flatLayout(all);
+          const found = unpack(layout, pack(layout, all));
+          for (const name of layout.names) expect([...found[name]!.dataSync()]).toEqual([...all[name]!.dataSync()]);
+        }
+      });
+    });
+
     it('names what does not fit', () => {
       const layout = flatLayout({ w: tf.ones([2]) });
       expect(() => flatLayout({ w: tf.ones([2], 'int32') })).toThrow(/'w' is int32/);
