@@ -31,10 +31,13 @@ inline int gemmBlocks(int rows, int columns) {
   return (rows + Shape::kM - 1) / Shape::kM * ((columns + Shape::kN - 1) / Shape::kN);
 }
 
-/** Lets a kernel have `bytes` of shared memory; once a kernel and device is enough, more does no harm. */
+/** Lets a kernel have `bytes` of shared memory, and a multiprocessor as many of its blocks as fit. */
 template <class Kernel>
 cudaError_t allowShared(Kernel kernel, int bytes) {
-  return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+  const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+  if (error != cudaSuccess) return error;
+  return cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                              cudaSharedmemCarveoutMaxShared);
 }
 
 /** result [a.lines, b.lines] = [result +] factor a b^T; `result` at any alignment of 4 bytes, dense. */

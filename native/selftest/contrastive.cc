@@ -1,0 +1,319 @@
+#include "vlltr/contrastive.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "selftest/contrastive_run.h"
+#include "selftest/selftest.h"
+
+namespace vlltr {
+namespace {
+
+/** What S may be wrong by: products are rounded a little at each step of the depth, and three of bfloat16
+ * leave out the product of the low parts. */
+double similarityError(const ContrastiveProblem& p) {
+  const bool split = p.precision == Precision::kFloat32;
+  const auto width = static_cast<double>(std::max(p.width, p.teacherWidth));
+  return std::max(p.scale, p.teacherWidth > 0 ? p.teacherScale : 0.0) *
+         ((split ? 1e-5 : 2e-6) + (split ? 2e-8 : 1e-8) * width);
+}
+
+double largest(const std::vector<double>& values) {
+  double most = 0;
+  for (const double v : values) most = std::max(most, std::abs(v));
+  return most;
+}
+
+double mostDifferent(const std::vector<float>& a, const std::vector<double>& b) {
+  double most = a.size() == b.size() ? 0 : INFINITY;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    const double error = std::abs(a[i] - b[i]);
+    most = std::max(most, error <= 1e300 ? error : INFINITY);
+  }
+  return most;
+}
+
+/** Errors of gradients: what dS is wrong by where a softmax is 1, and the rounding of dS to bfloat16. */
+double gradientAllowed(const ContrastiveProblem& p, const ContrastiveData& data,
+                       const std::vector<double>& expected, const std::vector<float>& features) {
+  double feature = 0;
+  for (const float f : features) feature = std::max(feature, std::abs(double{f}));
+  const double one = p.scale * data.dloss / (2.0 * static_cast<double>(p.size)) * feature;
+  return (p.precision == Precision::kBfloat16 ? 4e-3 : 3e-5) * largest(expected) +
+         (similarityError(p) + 3e-7) * one;
+}
+
+void compare(Selftest& test, const std::string& what, const ContrastiveProblem& p,
+             const ContrastiveData& data, const ContrastiveReference& expected,
+             const ContrastiveResults& got) {
+  const double s = similarityError(p) + 3e-6;
+  const char* sides[] = {" of rows", " of columns"};
+  for (int side = 0; side < 2; ++side) {
+    test.expect(what + ", lse" + sides[side], mostDifferent(got.statistics[side][0], expected.lse[side]), s);
+    test.expect(what + ", teacher's lse" + sides[side],
+                mostDifferent(got.statistics[side][1], expected.teacherLse[side]), s);
+    // The mean moves with the teacher's probabilities too, over all the range of S.
+    test.expect(what + ", teacher's mean" + sides[side],
+                mostDifferent(got.statistics[side][2], expected.teacherMean[side]),
+                s * (1 + p.scale * (p.teacherWidth > 0)));
+  }
+  test.expect(what + ", targets",
+              std::abs(got.targetSum[0] - expected.targetSum) / static_cast<double>(p.size), s);
+  for (int i = 0; i < 3; ++i) {
+    test.expect(what + ", loss " + std::to_string(i),
+                std::abs(got.losses[static_cast<size_t>(i)] - expected.losses[i]), 2 * s);
+  }
+  test.expect(what + ", dimage", mostDifferent(got.dimage, expected.dimage),
+              gradientAllowed(p, data, expected.dimage, data.text));
+  test.expect(what + ", dtext", mostDifferent(got.dtext, expected.dtext),
+              gradientAllowed(p, data, expected.dtext, data.image));
+  test.expect(what + ", dlogitScale", std::abs(got.dlogitScale[0] - expected.dlogitScale),
+              2 * s * (expected.products + 1e-3 * p.scale * data.dloss));
+}
+
+std::string name(const ContrastiveProblem& p) {
+  return "contrastive " + std::to_string(p.size) + "x" + std::to_string(p.width) +
+         (p.teacherWidth > 0 ? ", teacher of " + std::to_string(p.teacherWidth) : "") +
+         (p.precision == Precision::kFloat32 ? ", fp32" : ", bf16");
+}
+
+struct Way {
+  std::string what;
+  bool keep = false;
+  int64_t offset = 0;
+  std::vector<int64_t> strips{};
+};
+
+/** Against the reference, and twice the same bits. */
+void check(Selftest& test, ContrastiveProblem problem, const std::string& what,
+           const std::vector<Way>& ways = {{}}) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+    problem.precision = precision;
+    const ContrastiveData data(problem, test.seed());
+    const ContrastiveReference expected(problem, data);
+    for (const Way& way : ways) {
+      const std::string full = name(problem) + ", " + what + way.what;
+      ContrastiveRun run;
+      run.keep = way.keep, run.offset = way.offset, run.strips = way.strips;
+      ContrastiveResults first, second;
+      if (!test.ok(full, run.place(test.device(), problem, data)) || !test.ok(full, run.run(&first)))
+        continue;
+      compare(test, full, problem, data, expected, first);
+      if (test.ok(full + " again", run.run(&second)))
+        test.expect(full + ", bits that change", first != second, 0);
+    }
+  }
+}
+
+/** Of a size with many blocks: some rows and columns, from the device's statistics of the lines across. */
+void spotCheck(Selftest& test, const ContrastiveProblem& p) {
+  const std::string what = name(p) + ", sampled";
+  const ContrastiveData data(p, test.seed());
+  ContrastiveRun run;
+  ContrastiveResults got;
+  if (!test.ok(what, run.place(test.device(), p, data)) || !test.ok(what, run.run(&got))) return;
+  const auto n = static_cast<size_t>(p.size), width = static_cast<size_t>(p.width);
+  const std::vector<double> features[2] = {asFactors(data.image, p.precision),
+                                           asFactors(data.text, p.precision)};
+  const std::vector<double> taught[2] = {asFactors(data.teacherImage, p.precision),
+                                         asFactors(data.teacherText, p.precision)};
+  const double scale = std::exp(double{data.logitScale}),
+               teacherScale = std::exp(double{data.teacherLogitScale});
+  const double factor = data.dloss / (2.0 * static_cast<double>(n)) * scale;
+  double worst[3] = {}, gradient = 0, allowed = 1e300;
+  for (int sample = 0; sample < 24; ++sample) {
+    const int side = sample % 2;
+    const size_t line = sample < 2 ? n - 1 : test.seed() % n;
+    const auto along = [&](const std::vector<double>(&f)[2], size_t w, double by) {
+      const auto at = f[side].begin() + static_cast<int64_t>(line * w);
+      return similarities({at, at + static_cast<int64_t>(w)}, f[1 - side], w, by).values;
+    };
+    const std::vector<double> s = along(features, width, scale);
+    const std::vector<double> t = along(taught, static_cast<size_t>(p.teacherWidth), teacherScale);
+    double sums[3] = {};
+    for (size_t j = 0; j < n; ++j) {
+      sums[0] += std::exp(s[j]), sums[1] += std::exp(t[j]), sums[2] += std::exp(t[j]) * s[j];
+    }
+    const double expected[3] = {std::log(sums[0]), std::log(sums[1]), sums[2] / sums[1]};
+    for (size_t v = 0; v < 3; ++v) {
+      worst[v] = std::max(worst[v], std::abs(got.statistics[side][v][line] - expected[v]));
+    }
+    std::vector<double> d(width, 0);
+    const auto same =
+        static_cast<double>(std::count(data.labels.begin(), data.labels.end(), data.labels[line]));
+    for (size_t j = 0; j < n; ++j) {
+      const double target = (1.0 - p.smoothing) * (data.labels[j] == data.labels[line]) / same +
+                            double{p.smoothing} / static_cast<double>(n);
+      const double x =
+          std::exp(s[j] - expected[0]) + std::exp(s[j] - got.statistics[1 - side][0][j]) -
+          2 * (1.0 - p.distillWeight) * target -
+          p.distillWeight * (std::exp(t[j] - expected[1]) + std::exp(t[j] - got.statistics[1 - side][1][j]));
+      for (size_t k = 0; k < width; ++k) d[k] += factor * x * features[1 - side][j * width + k];
+    }
+    const std::vector<float>& all = side == 0 ? got.dimage : got.dtext;
+    const auto at = all.begin() + static_cast<int64_t>(line * width);
+    gradient = std::max(gradient, mostDifferent({at, at + static_cast<int64_t>(width)}, d));
+    allowed = std::min(allowed, gradientAllowed(p, data, d, side == 0 ? data.text : data.image));
+  }
+  const double error = similarityError(p) + 3e-6;
+  test.expect(what + ", lse", worst[0], error);
+  test.expect(what + ", teacher's lse", worst[1], error);
+  test.expect(what + ", teacher's mean", worst[2], error * (1 + p.scale));
+  test.expect(what + ", gradients", gradient, allowed);
+}
+
+void exhaust(Selftest& test) {
+  ContrastiveForward forward;
+  ContrastiveBackward backward;
+  for (ContrastiveInputs* call :
+       {static_cast<ContrastiveInputs*>(&forward), static_cast<ContrastiveInputs*>(&backward)}) {
+    call->rows = 128, call->columns = int64_t{1} << 30, call->student.width = int64_t{1} << 14;
+  }
+  test.refused("contrastive forward, no memory", cuda::contrastive(test.device(), forward),
+               Code::kResourceExhausted);
+  test.refused("contrastive backward, no memory", cuda::contrastive(test.device(), backward),
+               Code::kResourceExhausted);
+}
+
+}  // namespace
+
+void checkContrastive(Selftest& test) {
+  ContrastiveProblem taught;
+  taught.smoothing = 0.1f, taught.distillWeight = 0.5f;
+  const auto of = [&](int64_t size, int64_t width, int64_t teacherWidth, int64_t classes) {
+    ContrastiveProblem p = taught;
+    p.size = size, p.width = width, p.teacherWidth = teacherWidth, p.classes = classes;
+    if (teacherWidth == 0) p.distillWeight = 0;
+    return p;
+  };
+  check(test, of(1, 1, 0, 1), "one pair");
+  check(test, of(2, 7, 3, 1), "a pair of pairs");
+  check(test, of(3, 1024, 1, 0), "few and wide");
+  check(test, of(63, 64, 512, 5), "within a tile",
+        {{}, {", kept", true}, {", by strips", false, 0, {1, 40, 22}}});
+  check(test, of(65, 100, 7, 65), "within a tile, off alignment", {{"", false, 1}, {", kept", true, 3}});
+  check(test, of(129, 7, 0, 0), "one more than a tile, unique labels", {{}, {", kept", true}});
+  check(test, of(256, 64, 64, 16), "whole tiles",
+        {{}, {", kept", true}, {", by strips", false, 0, {128, 128}}});
+  check(test, of(300, 512, 64, 40), "ragged",
+        {{},
+         {", kept", true},
+         {", by strips", false, 1, {100, 7, 193}},
+         {", kept by strips", true, 0, {129, 171}}});
+  check(test, of(257, 1024, 512, 1), "one class");
+  ContrastiveProblem plain = of(300, 100, 0, 30);
+  plain.smoothing = 0;
+  check(test, plain, "neither smoothing nor teacher");
+  ContrastiveProblem hot = of(384, 64, 64, 30);
+  hot.scale = 100, hot.teacherScale = 100;
+  check(test, hot, "scale 100");
+  hot.converged = true;
+  check(test, hot, "scale 100, converged", {{}, {", kept", true}});
+  hot.scale = 400;
+  check(test, hot, "exponents that range too far for one maximum a tile");
+  check(test, of(1000, 96, 48, 100), "many tiles");
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+    ContrastiveProblem large = of(4096, 512, 512, 500);
+    large.precision = precision;
+    spotCheck(test, large);
+    large = of(9001, 64, 32, 1000);
+    large.precision = precision;
+    spotCheck(test, large);
+  }
+  exhaust(test);
+  check(test, of(130, 40, 24, 9), "after a refusal");
+}
+
+namespace {
+
+/** Inputs and outputs of a size to be timed, on the device. */
+struct Timed {
+  DeviceMemory features[4], gradients[2], lines[2], labels, scalars;
+  ContrastiveForward forward;
+  ContrastiveBackward backward;
+
+  Status place(Selftest& test, int64_t n, int64_t width, Precision precision) {
+    Device& device = test.device();
+    ContrastiveProblem problem;
+    problem.size = std::min<int64_t>(n, 2048), problem.width = width, problem.teacherWidth = width;
+    problem.classes = 0;
+    ContrastiveData data(problem, test.seed());
+    const std::vector<float>* values[] = {&data.image, &data.text, &data.teacherImage, &data.teacherText};
+    const int64_t bytes = n * width * 4, part = problem.size * width * 4;
+    for (int i = 0; i < 4; ++i) {
+      VLLTR_RETURN_IF_ERROR(features[i].reserve(device, bytes));
+      for (int64_t at = 0; at < bytes; at += part) {
+        VLLTR_RETURN_IF_ERROR(
+            device.upload(features[i].as<char>(at), values[i]->data(), std::min(part, bytes - at)));
+      }
+    }
+    std::vector<int32_t> classes;
+    for (int64_t i = 0; i < n; ++i) classes.push_back(static_cast<int32_t>(i * 31 % 1000));
+    VLLTR_RETURN_IF_ERROR(labels.reserve(device, n * 4));
+    VLLTR_RETURN_IF_ERROR(device.upload(labels.as<int32_t>(), classes.data(), n * 4));
+    for (DeviceMemory& one : gradients) VLLTR_RETURN_IF_ERROR(one.reserve(device, bytes));
+    for (DeviceMemory& one : lines) VLLTR_RETURN_IF_ERROR(one.reserve(device, 3 * n * 4));
+    const float numbers[5] = {std::log(100.f), std::log(100.f), 1.f, 0.f, 0.f};
+    VLLTR_RETURN_IF_ERROR(scalars.reserve(device, sizeof numbers));
+    VLLTR_RETURN_IF_ERROR(device.upload(scalars.as<float>(), numbers, sizeof numbers));
+    for (ContrastiveInputs* call :
+         {static_cast<ContrastiveInputs*>(&forward), static_cast<ContrastiveInputs*>(&backward)}) {
+      call->rows = call->columns = n;
+      call->student = {width, features[0].as<float>(), features[1].as<float>(), scalars.as<float>()};
+      call->teacher = {width, features[2].as<float>(), features[3].as<float>(), scalars.as<float>() + 1};
+      call->rowLabels = call->columnLabels = labels.as<int32_t>();
+      call->smoothing = 0.1f, call->distillWeight = 0.5f, call->precision = precision;
+    }
+    const auto statistics = [&](int side) {
+      float* first = lines[side].as<float>();
+      return ContrastiveStatistics{first, first + n, first + 2 * n};
+    };
+    forward.rowStatistics = backward.rowStatistics = statistics(0);
+    forward.columnStatistics = backward.columnStatistics = statistics(1);
+    forward.targetSum = scalars.as<float>() + 3;
+    backward.dloss = scalars.as<float>() + 2, backward.dlogitScale = scalars.as<float>() + 4;
+    backward.dimage = gradients[0].as<float>(), backward.dtext = gradients[1].as<float>();
+    return device.synchronize();
+  }
+};
+
+void time(Selftest& test, int64_t n, int64_t width, Precision precision) {
+  Device& device = test.device();
+  Timed timed;
+  const std::string size = std::to_string(n) + "x" + std::to_string(width);
+  if (!test.ok("contrastive " + size, timed.place(test, n, width, precision))) return;
+  const bool split = precision == Precision::kFloat32;
+  const double rows = static_cast<double>(n), g = 2 * rows * rows * static_cast<double>(width);
+  const double read = 4 * rows * static_cast<double>(width) * 4, written = read / 2;
+  const int64_t memory[2] = {cuda::contrastiveWorkspace(device, timed.forward),
+                             cuda::contrastiveWorkspace(device, timed.backward)};
+  const auto tell = [&](const char* what, double milliseconds, double flops, double bytes,
+                        int64_t workspace) {
+    test.timing({what, size, split ? "fp32" : "bf16", milliseconds, flops, bytes, workspace});
+  };
+  const int repeats = n > 16384 || (split && n > 2048) ? 5 : 11;
+  tell("contrastive forward", test.median(repeats, [&] { return cuda::contrastive(device, timed.forward); }),
+       2 * g, read, memory[0]);
+  tell("contrastive backward",
+       test.median(repeats, [&] { return cuda::contrastive(device, timed.backward); }), 4 * g, read + written,
+       memory[1]);
+  const double both = test.median(repeats, [&] {
+    VLLTR_RETURN_IF_ERROR(cuda::contrastive(device, timed.forward));
+    return cuda::contrastive(device, timed.backward);
+  });
+  tell("contrastive", both, 6 * g, 2 * read + written, std::max(memory[0], memory[1]));
+}
+
+}  // namespace
+
+void timeContrastive(Selftest& test) {
+  time(test, 2048, 1024, Precision::kBfloat16);
+  time(test, 16384, 512, Precision::kBfloat16);
+  time(test, 65536, 512, Precision::kBfloat16);
+  time(test, 2048, 1024, Precision::kFloat32);
+  time(test, 16384, 512, Precision::kFloat32);
+}
+
+}  // namespace vlltr
