@@ -81,13 +81,4 @@ VLLTR_HD TargetFactors targetFactors(float smoothing, float distillWeight, int64
           static_cast<float>(keep * smoothing / static_cast<double>(columns))};
 }
 
-/**
- * One exponential for both softmaxes: 2^(x - least) (row + column), with row = 2^(least - log2 sum of the
- * row) and column likewise. Fit where no line's logarithm is over `least` by more than kSpread: then neither
- * factor is subnormal, and an exponential that is stands for a probability below 2^-126.
- */
-struct BothSoftmaxes {
-  float row, column;
-};
-
 }  // namespace vlltr::cuda
