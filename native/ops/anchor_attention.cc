@@ -23,6 +23,9 @@ constexpr const char* kOp = "anchorAttention";
 
 Status checkInputs(const AnchorAttentionInputs& call) {
   if (call.table == nullptr) return invalidArgument("anchorAttention: the table is null");
+  if (call.table->data().device != nullptr) {
+    return invalidArgument("anchorAttention: the table is on a device, expected one in the host's memory");
+  }
   VLLTR_RETURN_IF_ERROR(checkMatrix(kOp, call.batch, call.table->width()));
   return checkMatrix(kOp, call.batch, call.table->classes() * call.table->perClass());
 }

@@ -25,25 +25,6 @@ constexpr float kNormEpsilon = 1e-5f;
 // A block's packed rows are to stay in the L2 cache: 512 KiB or more, 1 MiB or more where there is AVX-512.
 constexpr int64_t kBlockBytes = 320 * 1024, kWideBlockBytes = 800 * 1024;
 
-Status checkSource(const AnchorTableSource& source) {
-  const int64_t c = source.classes, m = source.perClass, d = source.width;
-  constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 64;
-  if (c < 1 || m < 1 || d < 1 || m > kMost / c || d > kMost / (c * m) || m > kMost / (c * m)) {
-    return invalidArgument("anchorTable: anchors are [" + std::to_string(c) + ", " + std::to_string(m) +
-                           ", " + std::to_string(d) + "], expected [C, M, D], each at least 1");
-  }
-  VLLTR_RETURN_IF_ERROR(checkSpans(
-      "anchorTable", {span("anchors", source.anchors, c * m * d), span("counts", source.counts, c)}, {}));
-  for (int64_t i = 0; i < c; ++i) {
-    if (source.counts[i] < 0 || source.counts[i] > m) {
-      return invalidArgument("anchorTable: counts[" + std::to_string(i) + "] is " +
-                             std::to_string(source.counts[i]) +
-                             ", expected a number from 0 to M = " + std::to_string(m));
-    }
-  }
-  return Status();
-}
-
 /** The share of a product with so many rows that whole tiles waste. */
 double waste(int64_t rows, int64_t tileRows) {
   return static_cast<double>((rows + tileRows - 1) / tileRows * tileRows - rows) / static_cast<double>(rows);
@@ -186,8 +167,27 @@ Status make(const AnchorTableSource& source, AnchorTable::Data& data) {
 
 }  // namespace
 
+Status checkAnchorTableSource(const AnchorTableSource& source) {
+  const int64_t c = source.classes, m = source.perClass, d = source.width;
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 64;
+  if (c < 1 || m < 1 || d < 1 || m > kMost / c || d > kMost / (c * m) || m > kMost / (c * m)) {
+    return invalidArgument("anchorTable: anchors are [" + std::to_string(c) + ", " + std::to_string(m) +
+                           ", " + std::to_string(d) + "], expected [C, M, D], each at least 1");
+  }
+  VLLTR_RETURN_IF_ERROR(checkSpans(
+      "anchorTable", {span("anchors", source.anchors, c * m * d), span("counts", source.counts, c)}, {}));
+  for (int64_t i = 0; i < c; ++i) {
+    if (source.counts[i] < 0 || source.counts[i] > m) {
+      return invalidArgument("anchorTable: counts[" + std::to_string(i) + "] is " +
+                             std::to_string(source.counts[i]) +
+                             ", expected a number from 0 to M = " + std::to_string(m));
+    }
+  }
+  return Status();
+}
+
 Status AnchorTable::make(const AnchorTableSource& source, std::shared_ptr<const AnchorTable>* table) {
-  VLLTR_RETURN_IF_ERROR(checkSource(source));
+  VLLTR_RETURN_IF_ERROR(checkAnchorTableSource(source));
   try {
     auto data = std::make_unique<Data>();
     VLLTR_RETURN_IF_ERROR(vlltr::make(source, *data));

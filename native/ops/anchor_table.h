@@ -11,11 +11,18 @@
 
 namespace vlltr {
 
+/** kInvalidArgument: a bad shape or count, or an array that is null. */
+Status checkAnchorTableSource(const AnchorTableSource& source);
+
 /** A run of whole classes whose anchors are multiplied at once. */
 struct AnchorBlock {
   int64_t firstClass, classes;
   int64_t firstRow, rows;  // of the anchors
 };
+
+namespace cuda {
+struct AnchorTableMemory;
+}
 
 struct AnchorTable::Data {
   int64_t classes = 0, perClass = 0, width = 0;
@@ -34,6 +41,8 @@ struct AnchorTable::Data {
   Workspace means;                        // [C, D] float32, with bfloat16 only
   Workspace gram;                         // each class's matrix, packed as a float32 factor A
   int64_t bytes = 0;
+  /** Where it lies on a device, with no host's: of what is above, shape, precision, rows and bytes alone. */
+  std::shared_ptr<const cuda::AnchorTableMemory> device;
 
   int64_t rows() const { return firstRow.back(); }
   int64_t count(int64_t c) const {

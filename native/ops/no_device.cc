@@ -1,4 +1,5 @@
-// What vlltr/device.h promises, in a build without CUDA: there is never a device.
+// What the headers promise of devices, in a build without CUDA: there is never one.
+#include "vlltr/anchor_attention.h"
 #include "vlltr/device.h"
 
 namespace vlltr {
@@ -28,5 +29,9 @@ Status Device::fill(void*, uint8_t, int64_t) { return none(); }
 Status Device::synchronize() { return none(); }
 Status Device::mark(int) { return none(); }
 Status Device::elapsed(float*) { return none(); }
+
+Status AnchorTable::make(Device&, const AnchorTableSource&, std::shared_ptr<const AnchorTable>*) {
+  return none();
+}
 
 }  // namespace vlltr

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "vlltr/device.h"
 #include "vlltr/precision.h"
 #include "vlltr/status.h"
 
@@ -30,6 +31,13 @@ class AnchorTable {
  public:
   /** kInvalidArgument: a bad shape or count; kResourceExhausted: no memory for it. */
   static Status make(const AnchorTableSource& source, std::shared_ptr<const AnchorTable>* table);
+  /**
+   * From arrays in the host's memory, a table in that of a device, which has to outlive it and alone can use
+   * it; waits until it is there. Takes 4 bytes (2 with kBfloat16) for each of D values an anchor, D rounded
+   * up to 64. At most 1,024 anchors a class.
+   */
+  static Status make(Device& device, const AnchorTableSource& source,
+                     std::shared_ptr<const AnchorTable>* table);
   ~AnchorTable();
   AnchorTable(const AnchorTable&) = delete;
   AnchorTable& operator=(const AnchorTable&) = delete;

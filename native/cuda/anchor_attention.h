@@ -1,0 +1,22 @@
+#pragma once
+
+#include "vlltr/anchor_attention.h"
+#include "vlltr/device.h"
+
+namespace vlltr::cuda {
+
+/** Anchors of one class that a device's table takes. */
+constexpr int64_t kMostAnchors = 1024;
+
+/**
+ * The attention to anchors on a device: a table made on it, and all arrays in its memory. kInvalidArgument
+ * for a table that lies elsewhere too. The same bits every time.
+ */
+Status anchorAttention(Device& device, const AnchorAttentionForward& call);
+Status anchorAttention(Device& device, const AnchorAttentionBackward& call);
+Status anchorAttention(Device& device, const AnchorAttentionWeights& call);
+
+/** Bytes that a call holds beyond its inputs and outputs. */
+int64_t anchorAttentionWorkspace(const Device& device, const AnchorTable& table, int64_t batch, bool gradient);
+
+}  // namespace vlltr::cuda
