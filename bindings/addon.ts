@@ -18,6 +18,18 @@ export interface Addon {
    */
   selftest(device: number, op: string, seed: number, bench: boolean): Promise<string>;
 
+  /**
+   * Lets this environment's kernels compute on a card, or with -1 on the CPU: those that have a CUDA form; arrays are copied
+   * there and back. Anchor tables belong to where they were made.
+   */
+  useDevice(device: number): void;
+
+  /**
+   * A kernel's call on libuv's pool, by the name of its function here (see `kernelLater`). Until the promise is settled its
+   * arrays must not be used, nor their buffers transferred; views on the wasm heap are not for it.
+   */
+  later(kernel: string, given: readonly unknown[]): Promise<void>;
+
   /** Registers the ops of `TENSORFLOW_OPS` in the TensorFlow of this process; again, it does nothing. */
   registerTensorFlowOps(): TensorFlowRegistration;
 

@@ -29,6 +29,20 @@ export function registerTensorFlowOps(): TensorFlowRegistration {
   return loadAddon().registerTensorFlowOps();
 }
 
+/** The addon's functions that compute. */
+export type Kernel = {
+  [Name in keyof Addon]: Addon[Name] extends (...given: never[]) => void
+    ? Name extends `${'adamw' | 'anchorAttention' | 'contrastive' | 'layerNorm'}${string}`
+      ? Name
+      : never
+    : never;
+}[keyof Addon];
+
+/** A kernel's call on libuv's pool: see `Addon.later`. */
+export function kernelLater<K extends Kernel>(kernel: K, ...given: Parameters<Addon[K]>): Promise<void> {
+  return loadAddon().later(kernel, given);
+}
+
 /** Loads the first of `paths` that can be, and proves that it runs. For `loadAddon` and tests of its errors. */
 export function loadFrom(paths: readonly string[]): Addon {
   const causes: string[] = [];

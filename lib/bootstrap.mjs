@@ -118,6 +118,8 @@ function addon() {
     'bindings/tensorflow',
     'bindings/anchor_tables.h',
     'bindings/anchor_tables.cc',
+    'bindings/devices.h',
+    'bindings/devices.cc',
   ];
   const builds = [
     'CMakeLists.txt',

@@ -1,7 +1,9 @@
 #include "vlltr/adamw.h"
 
-#include "node/arguments.h"
+#include "node/async.h"
+#include "node/environment.h"
 #include "node/methods.h"
+#include "vlltr/hosted.h"
 
 namespace vlltr::node {
 
@@ -25,16 +27,15 @@ Napi::Value adamw(const Napi::CallbackInfo& info) {
   call.newM = arguments.floats(12, "newM", call.size);
   call.newV = arguments.floats(13, "newV", call.size);
   call.gradNorm = arguments.floats(14, "gradNorm", 1);
-  Status status = arguments.status();
-  if (status.ok()) {
+  if (arguments.status().ok()) {
     for (const FloatArray& grad : grads) {
       call.parameters.push_back({grad.data, grad.length, rules[0], rules[1], rules[2]});
       rules += 3;
     }
-    status = vlltr::adamw(call);
   }
-  if (!status.ok()) throwStatus(info.Env(), status);
-  return info.Env().Undefined();
+  return finish(info, arguments.status(), [call, device = Environment::of(info.Env()).device] {
+    return device ? hosted::adamw(*device, call) : vlltr::adamw(call);
+  });
 }
 
 }  // namespace vlltr::node

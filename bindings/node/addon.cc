@@ -43,6 +43,8 @@ Napi::Value registerTensorFlowOps(const Napi::CallbackInfo& info) {
   return result;
 }
 
+Napi::Value later(const Napi::CallbackInfo& info);
+
 struct Method {
   const char* name;
   size_t arity;
@@ -54,6 +56,8 @@ constexpr Method kMethods[] = {
     {"info", 0, false, info},
     {"cuda", 0, false, cuda},
     {"selftest", 4, false, selftest},
+    {"useDevice", 1, false, useDevice},
+    {"later", 2, false, later},
     {"registerTensorFlowOps", 0, false, registerTensorFlowOps},
     {"newFunctionGraph", 0, false, newFunctionGraph},
     {"addFunctionArgument", 2, false, addFunctionArgument},
@@ -84,6 +88,41 @@ Napi::Value invoke(const Napi::CallbackInfo& info) {
   }
   if (method.kernel) ++Environment::of(info.Env()).calls;
   return method.call(info);
+}
+
+/** A kernel's call as `invoke` has it, with the environment told that `finish` is to put it on libuv's pool.
+ */
+Napi::Value later(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  Arguments arguments("later", info);
+  const std::string name = arguments.text(0, "kernel");
+  Status status = arguments.status();
+  if (status.ok() && !info[1].IsArray()) status = invalidArgument("later: given is no array of arguments");
+  const Method* found = nullptr;
+  for (const Method& method : kMethods) {
+    if (method.kernel && method.name == name) found = &method;
+  }
+  if (status.ok() && found == nullptr) status = invalidArgument("later: there is no kernel " + name);
+  if (!status.ok()) {
+    deferred.Reject(errorOf(env, status).Value());
+    return deferred.Promise();
+  }
+  std::vector<napi_value> given;
+  const auto list = info[1].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) given.push_back(list.Get(i));
+  bool& flag = Environment::of(env).later;
+  flag = true;
+  try {
+    const auto call = Napi::Function::New(env, invoke, found->name, const_cast<Method*>(found));
+    const Napi::Value promise = call.Call(given);
+    flag = false;
+    return promise;
+  } catch (const Napi::Error& error) {
+    flag = false;
+    deferred.Reject(error.Value());
+    return deferred.Promise();
+  }
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {

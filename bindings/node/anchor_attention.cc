@@ -1,7 +1,7 @@
 #include "vlltr/anchor_attention.h"
 
 #include "anchor_tables.h"
-#include "node/arguments.h"
+#include "node/async.h"
 #include "node/environment.h"
 #include "node/methods.h"
 
@@ -37,11 +37,9 @@ struct Call {
 
   template <class Attention>
   Napi::Value run(const Napi::CallbackInfo& info, const Attention& attention) {
-    Status status = arguments.status();
-    if (status.ok()) status = found;
-    if (status.ok()) status = anchorAttention(attention);
-    if (!status.ok()) throwStatus(info.Env(), status);
-    return info.Env().Undefined();
+    const Status& read = arguments.status();
+    return finish(info, read.ok() ? found : read,
+                  [attention, kept = table] { return anchorAttention(attention); });
   }
   bool ready() const { return arguments.status().ok() && found.ok(); }
 };

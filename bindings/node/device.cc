@@ -3,8 +3,9 @@
 #include <memory>
 #include <string>
 
-#include "node/arguments.h"
+#include "devices.h"
 #include "node/async.h"
+#include "node/environment.h"
 #include "node/methods.h"
 #if defined(VLLTR_CUDA)
 #include "selftest/report.h"
@@ -48,6 +49,17 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
   result.Set("checked", ops);
   if (!status.ok()) result.Set("why", status.message());
   return result;
+}
+
+Napi::Value useDevice(const Napi::CallbackInfo& info) {
+  Arguments arguments("useDevice", info);
+  const auto ordinal = static_cast<int>(arguments.number(0, "device"));
+  std::shared_ptr<Device> device;
+  Status status = arguments.status();
+  if (status.ok() && ordinal >= 0) status = sharedDevice(ordinal, &device);
+  if (!status.ok()) throwStatus(info.Env(), status);
+  Environment::of(info.Env()).device = std::move(device);
+  return info.Env().Undefined();
 }
 
 Napi::Value selftest(const Napi::CallbackInfo& info) {

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 
 #include "anchor_tables.h"
 #include "tensorflow/function_graph.h"
+#include "vlltr/device.h"
 
 namespace vlltr::node {
 
@@ -17,7 +19,9 @@ struct Environment {
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
-  int64_t calls = 0;  // of kernels
+  int64_t calls = 0;               // of kernels
+  std::shared_ptr<Device> device;  // where they run, or null: the CPU
+  bool later = false;              // whether the call in progress came through `later`
   std::map<int, tensorflow::FunctionGraph> graphs;
   int lastGraph = 0;
   std::set<int32_t> anchorTables;  // made here

@@ -1,6 +1,6 @@
 #include "vlltr/layer_norm.h"
 
-#include "node/arguments.h"
+#include "node/async.h"
 #include "node/methods.h"
 
 namespace vlltr::node {
@@ -20,10 +20,7 @@ Napi::Value layerNormForward(const Napi::CallbackInfo& info) {
   call.y = arguments.floats(4, "y", size);
   call.mean = arguments.floats(5, "mean");
   call.rstd = arguments.floats(6, "rstd", call.rows);
-  Status status = arguments.status();
-  if (status.ok()) status = layerNorm(call);
-  if (!status.ok()) throwStatus(info.Env(), status);
-  return info.Env().Undefined();
+  return finish(info, arguments.status(), [call] { return layerNorm(call); });
 }
 
 Napi::Value layerNormBackward(const Napi::CallbackInfo& info) {
@@ -40,10 +37,7 @@ Napi::Value layerNormBackward(const Napi::CallbackInfo& info) {
   call.dx = arguments.floats(5, "dx", size);
   call.dgamma = arguments.floats(6, "dgamma", call.width);
   call.dbeta = arguments.floats(7, "dbeta", call.width);
-  Status status = arguments.status();
-  if (status.ok()) status = layerNorm(call);
-  if (!status.ok()) throwStatus(info.Env(), status);
-  return info.Env().Undefined();
+  return finish(info, arguments.status(), [call] { return layerNorm(call); });
 }
 
 }  // namespace vlltr::node

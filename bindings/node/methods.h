@@ -7,6 +7,7 @@ namespace vlltr::node {
 // CUDA devices (native/include/vlltr/device.h).
 Napi::Value cuda(const Napi::CallbackInfo& info);
 Napi::Value selftest(const Napi::CallbackInfo& info);
+Napi::Value useDevice(const Napi::CallbackInfo& info);
 
 // The graph of a TensorFlow function (bindings/tensorflow/function_graph.h).
 Napi::Value newFunctionGraph(const Napi::CallbackInfo& info);

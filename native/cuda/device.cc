@@ -32,6 +32,25 @@ Status check(cudaError_t error, const char* during) {
                           cudaGetErrorString(error));
 }
 
+Status StagingBuffer::reserve() {
+  if (memory != nullptr) return Status();
+  for (cudaEvent_t& each : done) {
+    if (each == nullptr) {
+      VLLTR_RETURN_IF_ERROR(
+          check(cudaEventCreateWithFlags(&each, cudaEventDisableTiming), "making an event"));
+    }
+  }
+  return check(cudaHostAlloc(reinterpret_cast<void**>(&memory), 2 * kHalf, cudaHostAllocDefault),
+               "locking pages of memory");
+}
+
+StagingBuffer::~StagingBuffer() {
+  for (cudaEvent_t each : done) {
+    if (each != nullptr) cudaEventDestroy(each);
+  }
+  if (memory != nullptr) cudaFreeHost(memory);
+}
+
 Current::Current(const Device& device) {
   cudaGetDevice(&before_);
   if (before_ == device.card().ordinal) {

@@ -7,12 +7,30 @@
 #include "vlltr/device.h"
 
 namespace vlltr {
+namespace cuda {
+
+/** Page-locked memory of the host in two halves, for copies to and from a device (staging.h). */
+struct StagingBuffer {
+  static constexpr int64_t kHalf = int64_t{8} << 20;
+
+  std::mutex mutex;  // held while it is in use
+  char* memory = nullptr;
+  cudaEvent_t done[2] = {};  // the last copy from or into each half
+
+  /** Makes it, once. */
+  Status reserve();
+  char* half(int which) const { return memory + which * kHalf; }
+  ~StagingBuffer();
+};
+
+}  // namespace cuda
 
 struct Device::Data {
   Card card;
   cudaStream_t stream = nullptr;
   cudaMemPool_t pool = nullptr;  // its own: it keeps memory between calls, which others' pools need not
   cudaEvent_t marks[2] = {};
+  cuda::StagingBuffer staging;
   std::mutex enqueue;  // held while a call is enqueued, so that its kernels and its workspace are its own
 };
 

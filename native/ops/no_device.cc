@@ -1,6 +1,7 @@
 // What the headers promise of devices, in a build without CUDA: there is never one.
 #include "vlltr/anchor_attention.h"
 #include "vlltr/device.h"
+#include "vlltr/hosted.h"
 
 namespace vlltr {
 
@@ -33,5 +34,6 @@ Status Device::elapsed(float*) { return none(); }
 Status AnchorTable::make(Device&, const AnchorTableSource&, std::shared_ptr<const AnchorTable>*) {
   return none();
 }
+Status hosted::adamw(Device&, const Adamw&) { return none(); }
 
 }  // namespace vlltr
