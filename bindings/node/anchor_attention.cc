@@ -4,6 +4,7 @@
 #include "node/async.h"
 #include "node/environment.h"
 #include "node/methods.h"
+#include "vlltr/hosted.h"
 
 namespace vlltr::node {
 namespace {
@@ -39,7 +40,9 @@ struct Call {
   Napi::Value run(const Napi::CallbackInfo& info, const Attention& attention) {
     const Status& read = arguments.status();
     return finish(info, read.ok() ? found : read,
-                  [attention, kept = table] { return anchorAttention(attention); });
+                  [attention, kept = table, device = Environment::of(info.Env()).device] {
+                    return device ? hosted::anchorAttention(*device, attention) : anchorAttention(attention);
+                  });
   }
   bool ready() const { return arguments.status().ok() && found.ok(); }
 };
@@ -57,7 +60,10 @@ Napi::Value newAnchorTable(const Napi::CallbackInfo& info) {
   source.precision = arguments.boolean(4, "bfloat16") ? Precision::kBfloat16 : Precision::kFloat32;
   std::shared_ptr<const AnchorTable> table;
   Status status = arguments.status();
-  if (status.ok()) status = AnchorTable::make(source, &table);
+  const std::shared_ptr<Device> device = Environment::of(info.Env()).device;
+  if (status.ok()) {
+    status = device ? AnchorTable::make(*device, source, &table) : AnchorTable::make(source, &table);
+  }
   if (!status.ok()) throwStatus(info.Env(), status);
   const int32_t number = addAnchorTable(std::move(table));
   Environment::of(info.Env()).anchorTables.insert(number);

@@ -1,7 +1,9 @@
 #include "vlltr/contrastive.h"
 
-#include "node/arguments.h"
+#include "node/async.h"
+#include "node/environment.h"
 #include "node/methods.h"
+#include "vlltr/hosted.h"
 
 namespace vlltr::node {
 namespace {
@@ -50,11 +52,6 @@ struct Call {
     return arguments.floats(index, "kept",
                             Arguments::product(Arguments::product(pairs, pairs), teacher ? 2 : 1));
   }
-
-  Napi::Value end(const Napi::CallbackInfo& info, const Status& status) {
-    if (!status.ok()) throwStatus(info.Env(), status);
-    return info.Env().Undefined();
-  }
 };
 
 }  // namespace
@@ -63,18 +60,20 @@ Napi::Value contrastiveForward(const Napi::CallbackInfo& info) {
   ContrastiveForward forward;
   Call call("contrastiveForward", info, &forward);
   ContrastiveLosses losses;
-  float targetSum = 0;
   losses.losses = call.arguments.floats(10, "losses", 3);
   losses.columns = call.pairs, losses.distillWeight = forward.distillWeight;
   losses.teacher = forward.teacher.width > 0;
   losses.rowStatistics = forward.rowStatistics = call.lines(11, "rows");
   losses.columnStatistics = forward.columnStatistics = call.lines(12, "columns");
-  losses.targetSum = forward.targetSum = &targetSum;
   forward.kept = call.kept(13, losses.teacher);
-  Status status = call.arguments.status();
-  if (status.ok()) status = contrastive(forward);
-  if (status.ok()) status = contrastive(losses);
-  return call.end(info, status);
+  return finish(
+      info, call.arguments.status(),
+      [forward, losses, device = Environment::of(info.Env()).device]() mutable {
+        float targetSum = 0;
+        losses.targetSum = forward.targetSum = &targetSum;
+        VLLTR_RETURN_IF_ERROR(device ? hosted::contrastive(*device, forward) : contrastive(forward));
+        return contrastive(losses);
+      });
 }
 
 Napi::Value contrastiveBackward(const Napi::CallbackInfo& info) {
@@ -88,9 +87,9 @@ Napi::Value contrastiveBackward(const Napi::CallbackInfo& info) {
   backward.dimage = call.arguments.floats(14, "dimage", size);
   backward.dtext = call.arguments.floats(15, "dtext", size);
   backward.dlogitScale = call.arguments.floats(16, "dlogitScale", 1);
-  Status status = call.arguments.status();
-  if (status.ok()) status = contrastive(backward);
-  return call.end(info, status);
+  return finish(info, call.arguments.status(), [backward, device = Environment::of(info.Env()).device] {
+    return device ? hosted::contrastive(*device, backward) : contrastive(backward);
+  });
 }
 
 }  // namespace vlltr::node

@@ -1,7 +1,6 @@
-#include "cuda/anchor_attend.h"
-
 #include <algorithm>
 
+#include "cuda/anchor_attend.h"
 #include "cuda/anchor_math.h"
 #include "cuda/bfloat16.h"
 #include "cuda/device.h"

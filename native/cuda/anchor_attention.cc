@@ -102,8 +102,8 @@ struct GradientMemory : Memory {
 };
 
 AttendCall attendCall(const Plan& plan, const AnchorChunk& chunk, const Memory& memory) {
-  return {plan.table.device.get(), chunk,          memory.scores, plan.batch, plan.table.classes,
-          plan.table.perClass,     memory.query.scale};
+  return {plan.table.device.get(), chunk, memory.scores, plan.batch, plan.table.classes, plan.table.perClass,
+          memory.query.scale};
 }
 
 Status infer(Device& device, const AnchorAttentionInputs& call, float* logits, float* weights,
@@ -133,8 +133,7 @@ Status infer(Device& device, const AnchorAttentionInputs& call, float* logits, f
 
 Status anchorAttention(Device& device, const AnchorAttentionForward& call) {
   VLLTR_RETURN_IF_ERROR(checkInputs(device, call));
-  VLLTR_RETURN_IF_ERROR(
-      checkArrays(call, {span("logits", call.logits, call.batch * call.table->classes())}));
+  VLLTR_RETURN_IF_ERROR(checkArrays(call, {span("logits", call.logits, call.batch * call.table->classes())}));
   if (call.batch == 0) return Status();
   return infer(device, call, call.logits, nullptr, nullptr);
 }

@@ -17,6 +17,7 @@ Status anchorAttention(Device& device, const AnchorAttentionBackward& call);
 Status anchorAttention(Device& device, const AnchorAttentionWeights& call);
 
 /** Bytes that a call holds beyond its inputs and outputs. */
-int64_t anchorAttentionWorkspace(const Device& device, const AnchorTable& table, int64_t batch, bool gradient);
+int64_t anchorAttentionWorkspace(const Device& device, const AnchorTable& table, int64_t batch,
+                                 bool gradient);
 
 }  // namespace vlltr::cuda

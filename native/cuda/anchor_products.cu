@@ -1,8 +1,7 @@
 // The large products of the attention: queries with anchors, and gradients of scores with anchors.
-#include "cuda/anchor_products.h"
-
 #include <algorithm>
 
+#include "cuda/anchor_products.h"
 #include "cuda/device.h"
 #include "cuda/gemm.cuh"
 
@@ -132,8 +131,8 @@ int64_t gradientParts(int64_t batch, int64_t width, int64_t chunkRows, int multi
   const int64_t tiles = gemmBlocks<GradientShape>(static_cast<int>(2 * batch), static_cast<int>(width));
   // Two blocks a multiprocessor; a part should be long beside what it takes to begin and to end.
   constexpr int64_t kLeastDepth = 512;
-  return std::clamp<int64_t>(std::min(2 * multiprocessors / std::max<int64_t>(1, tiles), chunkRows / kLeastDepth),
-                             1, 64);
+  return std::clamp<int64_t>(
+      std::min(2 * multiprocessors / std::max<int64_t>(1, tiles), chunkRows / kLeastDepth), 1, 64);
 }
 
 Status accumulate(cudaStream_t stream, const AnchorTableMemory& table, const AnchorQuery& query,
@@ -144,14 +143,17 @@ Status accumulate(cudaStream_t stream, const AnchorTableMemory& table, const Anc
                         static_cast<int>(chunk.rows)};
   const int64_t depth = roundUp((chunk.rows + parts - 1) / parts, kTileK);
   const Accumulate call{{gradient, across(anchors(table, chunk), query.width), table.split() ? 1 : 3},
-                        static_cast<int>(depth), first, partial};
+                        static_cast<int>(depth),
+                        first,
+                        partial};
   const int64_t used = (chunk.rows + depth - 1) / depth, partFloats = lines * query.width;
   if (first && used < parts) {
     VLLTR_RETURN_IF_ERROR(check(cudaMemsetAsync(partial + used * partFloats, 0,
                                                 static_cast<size_t>((parts - used) * partFloats * 4), stream),
                                 "clearing parts of the gradient"));
   }
-  VLLTR_RETURN_IF_ERROR(check(allowShared(accumulateKernel, kGradientShared), "making room for the gradient"));
+  VLLTR_RETURN_IF_ERROR(
+      check(allowShared(accumulateKernel, kGradientShared), "making room for the gradient"));
   const auto blocks = static_cast<unsigned>(gemmBlocks<GradientShape>(lines, static_cast<int>(query.width)));
   accumulateKernel<<<dim3(blocks, static_cast<unsigned>(used)), GradientShape::kThreads, kGradientShared,
                      stream>>>(call);

@@ -1,5 +1,4 @@
 #include "cuda/anchor_query.h"
-
 #include "cuda/bfloat16.h"
 #include "cuda/device.h"
 #include "cuda/project.h"
@@ -118,7 +117,8 @@ constexpr int kColumns = 32, kLines = kThreads / kColumns;
  * shift. */
 __global__ void __launch_bounds__(kThreads)
     sumColumns(AnchorAttentionBackward call, AnchorQuery query, AnchorQueryGradient with) {
-  const int column = static_cast<int>(threadIdx.x) % kColumns, line = static_cast<int>(threadIdx.x) / kColumns;
+  const int column = static_cast<int>(threadIdx.x) % kColumns,
+            line = static_cast<int>(threadIdx.x) / kColumns;
   const int64_t i = static_cast<int64_t>(blockIdx.x) * kColumns + column, width = query.width;
   double sums[3] = {};
   if (i < width) {
@@ -163,8 +163,8 @@ Status makeQuery(cudaStream_t stream, const AnchorAttentionInputs& call, const A
   if (rows == 0) return Status();
   normalise<<<blocks(rows), kThreads, 0, stream>>>(call, query);
   VLLTR_RETURN_IF_ERROR(check(cudaGetLastError(), "normalising images"));
-  VLLTR_RETURN_IF_ERROR(project(
-      stream, {rows, width, width, {query.normed, width, false}, {call.wq, width, false}, query.q}));
+  VLLTR_RETURN_IF_ERROR(
+      project(stream, {rows, width, width, {query.normed, width, false}, {call.wq, width, false}, query.q}));
   VLLTR_RETURN_IF_ERROR(
       project(stream, {rows, width, width, {query.q, width, false}, {call.wk, width, true}, query.r}));
   makeKeys<<<blocks(rows), kThreads, 0, stream>>>(call, query);
@@ -182,8 +182,10 @@ Status queryGradient(cudaStream_t stream, const AnchorAttentionBackward& call, c
   }
   VLLTR_RETURN_IF_ERROR(project(stream, {width, width, rows, across(with.dr), images(query.q), call.dwk}));
   VLLTR_RETURN_IF_ERROR(project(stream, {rows, width, width, images(with.dr), images(call.wk), with.dq}));
-  VLLTR_RETURN_IF_ERROR(project(stream, {width, width, rows, across(query.normed), images(with.dq), call.dwq}));
-  VLLTR_RETURN_IF_ERROR(project(stream, {rows, width, width, images(with.dq), across(call.wq), with.dnormed}));
+  VLLTR_RETURN_IF_ERROR(
+      project(stream, {width, width, rows, across(query.normed), images(with.dq), call.dwq}));
+  VLLTR_RETURN_IF_ERROR(
+      project(stream, {rows, width, width, images(with.dq), across(call.wq), with.dnormed}));
   sumColumns<<<blocks((width + kColumns - 1) / kColumns), kThreads, 0, stream>>>(call, query, with);
   VLLTR_RETURN_IF_ERROR(check(cudaGetLastError(), "summing over images"));
   if (rows == 0) return Status();

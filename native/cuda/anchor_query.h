@@ -28,9 +28,9 @@ Status makeQuery(cudaStream_t stream, const AnchorAttentionInputs& call, const A
 
 /** What the gradient of the images' side needs besides. */
 struct AnchorQueryGradient {
-  float *du, *dunit;     // [B, D] each
-  float* dr;             // [B, D]
-  float *dq, *dnormed;   // [B, D]
+  float *du, *dunit;    // [B, D] each
+  float* dr;            // [B, D]
+  float *dq, *dnormed;  // [B, D]
 
   AnchorQueryGradient(Arena& arena, int64_t batch, int64_t width);
 };

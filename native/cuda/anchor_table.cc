@@ -63,8 +63,9 @@ Status make(Device& device, const AnchorTableSource& source, AnchorTable::Data& 
   }
   if (data.rows() > kMostIndex || table.mostClassRows > kMostAnchors) {
     return invalidArgument("anchorTable: " + std::to_string(data.rows()) + " anchors or more, " +
-                           std::to_string(table.mostClassRows) + " in one class, expected at most 2^31 - 1, " +
-                           std::to_string(kMostAnchors) + " in one class, on a device");
+                           std::to_string(table.mostClassRows) +
+                           " in one class, expected at most 2^31 - 1, " + std::to_string(kMostAnchors) +
+                           " in one class, on a device");
   }
   data.mostClassRows = table.mostClassRows;
 

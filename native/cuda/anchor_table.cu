@@ -1,6 +1,6 @@
 // From anchors in float32 to what a device's table holds of them.
-#include "cuda/bfloat16.h"
 #include "cuda/anchor_table.h"
+#include "cuda/bfloat16.h"
 #include "cuda/device.h"
 #include "cuda/reduce.cuh"
 
@@ -98,7 +98,8 @@ constexpr int kTile = 32, kDepth = 16;
 __global__ void __launch_bounds__(kThreads) multiply(Fill fill) {
   const int c = fill.first + static_cast<int>(blockIdx.x);
   const int row = fill.firstRow[c], count = fill.firstRow[c + 1] - row;
-  const int firstRow = static_cast<int>(blockIdx.y) * kTile, firstColumn = static_cast<int>(blockIdx.z) * kTile;
+  const int firstRow = static_cast<int>(blockIdx.y) * kTile,
+            firstColumn = static_cast<int>(blockIdx.z) * kTile;
   if (firstRow >= count || firstColumn >= count) return;
   __shared__ double left[kDepth][kTile + 1], right[kDepth][kTile + 1];
   const int y = static_cast<int>(threadIdx.x) / 16, x = static_cast<int>(threadIdx.x) % 16;

@@ -1,6 +1,5 @@
-#include "cuda/project.h"
-
 #include "cuda/device.h"
+#include "cuda/project.h"
 #include "cuda/reduce.cuh"
 #include "cuda/tf32.cuh"
 
@@ -84,7 +83,8 @@ __device__ void multiply(const float* a, const float* b, float (&sums)[kRowTiles
 template <bool kADepth, bool kBDepth>
 __global__ void __launch_bounds__(kThreads) run(Projection call) {
   __shared__ float tiles[2 * kTileFloats];
-  const int64_t row = static_cast<int64_t>(blockIdx.x) * kEdge, column = static_cast<int64_t>(blockIdx.y) * kEdge;
+  const int64_t row = static_cast<int64_t>(blockIdx.x) * kEdge,
+                column = static_cast<int64_t>(blockIdx.y) * kEdge;
   const int rows = static_cast<int>(min(int64_t{kEdge}, call.rows - row));
   const int columns = static_cast<int>(min(int64_t{kEdge}, call.columns - column));
   const float* a = call.a.data + row * (kADepth ? call.a.stride : 1);

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "cuda/device.h"
+#include "ops/arguments.h"
 #include "vlltr/thread_pool.h"
 
 namespace vlltr::cuda {
@@ -48,8 +49,17 @@ Status copy(const std::vector<Piece>& pieces) {
 
 }  // namespace
 
-void Staging::add(std::vector<Array>& to, void** pointer, int64_t bytes) {
-  if (*pointer != nullptr && bytes > 0) to.push_back({pointer, static_cast<char*>(*pointer), bytes, 0});
+void Staging::add(std::vector<Array>& to, const char* name, void** pointer, int64_t bytes) {
+  if (bytes > 0) to.push_back({name, pointer, static_cast<char*>(*pointer), bytes, 0});
+}
+
+Status Staging::checkArrays() const {
+  const auto spans = [](const std::vector<Array>& arrays) {
+    std::vector<Span> made;
+    for (const Array& array : arrays) made.push_back({array.name, array.host, array.bytes});
+    return made;
+  };
+  return checkSpans(op_, spans(inputs_), spans(outputs_));
 }
 
 int64_t Staging::layOut(std::vector<Array>& arrays) {
@@ -62,6 +72,7 @@ int64_t Staging::layOut(std::vector<Array>& arrays) {
 }
 
 Status Staging::begin() {
+  VLLTR_RETURN_IF_ERROR(checkArrays());
   inputBytes_ = layOut(inputs_), outputBytes_ = layOut(outputs_);
   VLLTR_RETURN_IF_ERROR(memory_.reserve(device_, inputBytes_ + outputBytes_));
   for (const Array& array : inputs_) *array.pointer = memory_.as<char>(array.at);

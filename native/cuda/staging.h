@@ -15,16 +15,16 @@ namespace vlltr::cuda {
  */
 class Staging {
  public:
-  explicit Staging(Device& device) : device_(device) {}
+  Staging(Device& device, const char* op) : device_(device), op_(op) {}
 
-  /** Null and empty arrays stay as they are. */
+  /** Empty arrays stay as they are. */
   template <class T>
-  void in(const T** pointer, int64_t count) {
-    add(inputs_, reinterpret_cast<void**>(const_cast<T**>(pointer)), count * int64_t{sizeof(T)});
+  void in(const char* name, const T** pointer, int64_t count) {
+    add(inputs_, name, reinterpret_cast<void**>(const_cast<T**>(pointer)), count * int64_t{sizeof(T)});
   }
   template <class T>
-  void out(T** pointer, int64_t count) {
-    add(outputs_, reinterpret_cast<void**>(pointer), count * int64_t{sizeof(T)});
+  void out(const char* name, T** pointer, int64_t count) {
+    add(outputs_, name, reinterpret_cast<void**>(pointer), count * int64_t{sizeof(T)});
   }
 
   Status begin();
@@ -32,15 +32,18 @@ class Staging {
 
  private:
   struct Array {
+    const char* name;
     void** pointer;
     char* host;
     int64_t bytes;
     int64_t at;  // on the device, from the beginning of the inputs or outputs
   };
-  static void add(std::vector<Array>& to, void** pointer, int64_t bytes);
+  static void add(std::vector<Array>& to, const char* name, void** pointer, int64_t bytes);
+  Status checkArrays() const;
   static int64_t layOut(std::vector<Array>& arrays);
 
   Device& device_;
+  const char* op_;
   std::vector<Array> inputs_, outputs_;
   int64_t inputBytes_ = 0, outputBytes_ = 0;
   DeviceMemory memory_;

@@ -34,6 +34,12 @@ Status Device::elapsed(float*) { return none(); }
 Status AnchorTable::make(Device&, const AnchorTableSource&, std::shared_ptr<const AnchorTable>*) {
   return none();
 }
+
 Status hosted::adamw(Device&, const Adamw&) { return none(); }
+Status hosted::contrastive(Device&, const ContrastiveForward&) { return none(); }
+Status hosted::contrastive(Device&, const ContrastiveBackward&) { return none(); }
+Status hosted::anchorAttention(Device&, const AnchorAttentionForward&) { return none(); }
+Status hosted::anchorAttention(Device&, const AnchorAttentionBackward&) { return none(); }
+Status hosted::anchorAttention(Device&, const AnchorAttentionWeights&) { return none(); }
 
 }  // namespace vlltr

@@ -24,10 +24,10 @@ struct Problem {
   Precision precision = Precision::kFloat32;
   bool detachNorm = false;
   double logitScale = 1;
-  float spread = 1;   // of the images
-  float common = 0;   // of a vector that the anchors of a class share
-  float within = 1;   // of each anchor around it
-  int64_t offset = 0; // of all arrays, in floats from an aligned address
+  float spread = 1;    // of the images
+  float common = 0;    // of a vector that the anchors of a class share
+  float within = 1;    // of each anchor around it
+  int64_t offset = 0;  // of all arrays, in floats from an aligned address
 };
 
 std::string nameOf(const Problem& p) {
@@ -44,7 +44,8 @@ struct Case {
   Problem problem;
   reference::Attention wanted;
   Floats inputs[kInputs];    // x, wq, wk, gammaQ, betaQ, gammaK, logitScale, dlogits
-  Floats outputs[kOutputs];  // dx, dwq, dwk, dgammaQ, dbetaQ, dgammaK, dlogitScale, logits, weights, contributions
+  Floats outputs[kOutputs];  // dx, dwq, dwk, dgammaQ, dbetaQ, dgammaK, dlogitScale, logits, weights,
+                             // contributions
   Guarded in[kInputs], out[kOutputs];
   std::shared_ptr<const AnchorTable> table;
 
@@ -92,8 +93,8 @@ struct Case {
         inputs[7][b * problem.classes + c] = kNan;
     }
     for (int i = 0; i < kInputs; ++i) VLLTR_RETURN_IF_ERROR(in[i].make(device, inputs[i], problem.offset));
-    const Doubles* results[] = {&wanted.dx,      &wanted.dwq,     &wanted.dwk, &wanted.dgammaQ,
-                                &wanted.dbetaQ,  &wanted.dgammaK, nullptr,     &wanted.logits,
+    const Doubles* results[] = {&wanted.dx,      &wanted.dwq,          &wanted.dwk, &wanted.dgammaQ,
+                                &wanted.dbetaQ,  &wanted.dgammaK,      nullptr,     &wanted.logits,
                                 &wanted.weights, &wanted.contributions};
     for (int i = 0; i < kOutputs; ++i) {
       const int64_t count = results[i] == nullptr ? 1 : static_cast<int64_t>(results[i]->size());
@@ -103,11 +104,11 @@ struct Case {
   }
 
   AnchorAttentionInputs call() const {
-    return {table.get(),    static_cast<int64_t>(problem.batch),
-            in[0].data(),   in[1].data(),
-            in[2].data(),   in[3].data(),
-            in[4].data(),   in[5].data(),
-            in[6].data(),   problem.detachNorm};
+    return {table.get(),  static_cast<int64_t>(problem.batch),
+            in[0].data(), in[1].data(),
+            in[2].data(), in[3].data(),
+            in[4].data(), in[5].data(),
+            in[6].data(), problem.detachNorm};
   }
   AnchorAttentionForward forward() const { return {call(), out[7].data()}; }
   AnchorAttentionBackward backward() const {
@@ -157,7 +158,8 @@ struct Errors {
       largest = std::max(largest, std::abs(expected[i]));
     }
     most /= largest;
-    square = std::sqrt(square / std::max({values, least * least * static_cast<double>(expected.size()), 1e-60}));
+    square =
+        std::sqrt(square / std::max({values, least * least * static_cast<double>(expected.size()), 1e-60}));
     if (!std::isfinite(square)) square = std::numeric_limits<double>::infinity();
   }
 };
@@ -295,8 +297,9 @@ void timeAnchorAttention(Selftest& test) {
   };
   constexpr int64_t kAnchors = 64;
   Device& device = test.device();
-  for (const Size& size : {Size{128, 1000, 1024, "128x1000x64x1024"}, Size{1024, 1000, 512, "1024x1000x64x512"},
-                           Size{128, 8142, 512, "128x8142x64x512"}}) {
+  for (const Size& size :
+       {Size{128, 1000, 1024, "128x1000x64x1024"}, Size{1024, 1000, 512, "1024x1000x64x512"},
+        Size{128, 8142, 512, "128x8142x64x512"}}) {
     Random random{test.seed()};
     const auto pseudo = [&](int64_t count, float factor) {
       Floats values(static_cast<size_t>(count));
@@ -323,18 +326,13 @@ void timeAnchorAttention(Selftest& test) {
       std::shared_ptr<const AnchorTable> table;
       const AnchorTableSource source{size.classes, kAnchors, d, anchors.data(), counts.data(), precision};
       if (!test.ok("a table of anchors", AnchorTable::make(device, source, &table))) return;
-      const AnchorAttentionInputs inputs{table.get(), size.batch,  x.data(),     wq.data(),    wk.data(),
+      const AnchorAttentionInputs inputs{table.get(), size.batch,   x.data(),    wq.data(),    wk.data(),
                                          ones.data(), zeros.data(), ones.data(), scale.data(), false};
       const AnchorAttentionForward forward{inputs, logits.data()};
-      const AnchorAttentionBackward backward{inputs,
-                                             dlogits.data(),
-                                             dx.data(),
-                                             dwq.data(),
-                                             dwk.data(),
-                                             vectors[0].data(),
-                                             vectors[1].data(),
-                                             vectors[2].data(),
-                                             dscale.data()};
+      const AnchorAttentionBackward backward{
+          inputs,       dlogits.data(),    dx.data(),         dwq.data(),
+          dwk.data(),   vectors[0].data(), vectors[1].data(), vectors[2].data(),
+          dscale.data()};
       const bool half = precision == Precision::kBfloat16;
       const double flops = 4.0 * static_cast<double>(size.batch * rows) * static_cast<double>(d);
       const double bytes = static_cast<double>(rows * d) * (half ? 2 : 4);

@@ -1,10 +1,9 @@
 // The arithmetic that the attention to anchors has on CUDA devices, on the host.
-#include "cuda/anchor_math.h"
-
 #include <cmath>
 #include <vector>
 
 #include "check.h"
+#include "cuda/anchor_math.h"
 #include "random.h"
 
 namespace {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "vlltr/adamw.h"
+#include "vlltr/anchor_attention.h"
+#include "vlltr/contrastive.h"
 #include "vlltr/device.h"
 
 /**
@@ -11,5 +13,14 @@
 namespace vlltr::hosted {
 
 Status adamw(Device& device, const Adamw& call);
+
+/** `kept` is neither filled nor read: similarities are computed again sooner than they are copied. */
+Status contrastive(Device& device, const ContrastiveForward& call);
+Status contrastive(Device& device, const ContrastiveBackward& call);
+
+/** With tables made on the device. */
+Status anchorAttention(Device& device, const AnchorAttentionForward& call);
+Status anchorAttention(Device& device, const AnchorAttentionBackward& call);
+Status anchorAttention(Device& device, const AnchorAttentionWeights& call);
 
 }  // namespace vlltr::hosted
