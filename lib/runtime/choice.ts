@@ -12,7 +12,10 @@ export interface ReadyOptions {
   backend?: 'auto' | Backend;
   /** `VLLTR_KERNELS` */
   kernels?: 'auto' | KernelRoute;
-  /** `VLLTR_DEVICE` */
+  /**
+   * `VLLTR_DEVICE`. `cuda`: TensorFlow computes on the card, or, with kernels `node`, the package's own ops do, whose arrays
+   * are copied there and back.
+   */
   device?: 'auto' | Device;
 }
 
@@ -56,13 +59,26 @@ export function resolveChoice(options: ReadyOptions = {}, env: NodeJS.ProcessEnv
   if (choice.kernels === 'tensorflow' && (choice.backend === 'wasm' || choice.backend === 'cpu')) {
     throw new VlltrError('ERR_BACKEND', `Kernels tensorflow need backend tensorflow; ${choice.backend} was chosen.`);
   }
-  if (choice.device === 'cuda' && (choice.backend === 'wasm' || choice.backend === 'cpu')) {
-    throw new VlltrError('ERR_BACKEND', `Device cuda needs backend tensorflow; ${choice.backend} was chosen.`);
+  if (
+    choice.device === 'cuda' &&
+    choice.kernels === 'tfjs' &&
+    (choice.backend === 'wasm' || choice.backend === 'cpu')
+  ) {
+    throw new VlltrError(
+      'ERR_BACKEND',
+      `Device cuda needs backend tensorflow or kernels node; ${choice.backend} and tfjs were chosen.`,
+    );
   }
   return choice;
 }
 
+/** Whether device `cuda`, where it is chosen, is TensorFlow's matter; else it is that of the kernels through Node-API. */
+export function tensorFlowOwnsDevice({ backend, kernels }: Choice): boolean {
+  return kernels !== 'node' && backend !== 'wasm' && backend !== 'cpu';
+}
+
 /** Whether anything was chosen that only backend `tensorflow` has. */
 export function needsTensorFlow(choice: Choice): boolean {
-  return choice.backend === 'tensorflow' || choice.kernels === 'tensorflow' || choice.device === 'cuda';
+  const cuda = choice.device === 'cuda' && tensorFlowOwnsDevice(choice);
+  return choice.backend === 'tensorflow' || choice.kernels === 'tensorflow' || cuda;
 }

@@ -1,7 +1,16 @@
 import { VlltrError } from '../errors.js';
 import type { ReadyOptions } from './choice.js';
-import { type Backend, type Choice, type Device, type KernelRoute, needsTensorFlow, resolveChoice } from './choice.js';
+import {
+  type Backend,
+  type Choice,
+  type Device,
+  type KernelRoute,
+  needsTensorFlow,
+  resolveChoice,
+  tensorFlowOwnsDevice,
+} from './choice.js';
 import { gpuPresent } from './hardware.js';
+import { chooseKernels } from './kernelChoice.js';
 import { oneLine } from './layout.js';
 import { candidates, installedTensorFlow, registerTensorFlow, type TensorFlowBackend } from './tensorflow.js';
 import { tf } from './tf.js';
@@ -13,7 +22,10 @@ export type { Backend, Device, KernelRoute, ReadyOptions } from './choice.js';
 export interface Runtime {
   readonly backend: Backend;
   readonly kernels: KernelRoute;
+  /** Where the backend computes. */
   readonly device: Device;
+  /** Where the package's own ops compute: as the backend, unless they go to a card through Node-API. */
+  readonly kernelDevice: Device;
   /** TensorFlow's version, on backend `tensorflow`. */
   readonly tensorflow?: string;
   /** The folder TensorFlow was loaded from. */
@@ -43,14 +55,20 @@ export async function ready(options: ReadyOptions = {}): Promise<Runtime> {
   }
   const runtime = await pending;
   for (const key of ['backend', 'kernels', 'device'] as const) {
-    if (choice[key] !== 'auto' && choice[key] !== runtime[key]) {
+    const asked = choice[key];
+    if (asked !== 'auto' && !(key === 'device' ? runsOn(runtime, asked as Device) : asked === runtime[key])) {
       throw new VlltrError(
         'ERR_BACKEND',
-        `${key} ${choice[key]} was asked for, but this process already runs ${describe(runtime)}.`,
+        `${key} ${asked} was asked for, but this process already runs ${describe(runtime)}.`,
       );
     }
   }
   return runtime;
+}
+
+/** Whether a choice of this device is met: by all that computes on the CPU, by one part of it on a card. */
+function runsOn({ device, kernelDevice }: Runtime, asked: Device): boolean {
+  return asked === 'cuda' ? device === 'cuda' || kernelDevice === 'cuda' : device === 'cpu' && kernelDevice === 'cpu';
 }
 
 /** What runs. @throws VlltrError ERR_NOT_READY before `ready()` is done */
@@ -80,17 +98,18 @@ export function withKernels<T>(route: KernelRoute, f: () => T): T {
 /** One phrase: backend, device and kernels. */
 export function describe(runtime: Runtime): string {
   const version = runtime.tensorflow ? ` ${runtime.tensorflow}` : '';
-  return `backend ${runtime.backend}${version} on ${runtime.device}, kernels ${runtime.kernels}`;
+  const apart = runtime.kernelDevice === runtime.device ? '' : ` on ${runtime.kernelDevice}`;
+  return `backend ${runtime.backend}${version} on ${runtime.device}, kernels ${runtime.kernels}${apart}`;
 }
 
 async function start(choice: Choice): Promise<Runtime> {
   const reasons: string[] = [];
   const tensorflow =
     choice.backend === 'auto' || choice.backend === 'tensorflow' ? await startTensorFlow(choice, reasons) : undefined;
-  const backend = tensorflow ? 'tensorflow' : await startOther(choice, reasons);
+  const backend: Backend = tensorflow ? 'tensorflow' : await startOther(choice, reasons);
   await tf.ready();
-  const route = await chooseKernels(choice.kernels, backend, reasons);
-  const found: Runtime = { backend, device: 'cpu', ...tensorflow, ...route, reasons };
+  const where = { backend, device: 'cpu' as Device, ...tensorflow };
+  const found: Runtime = { ...where, ...(await chooseKernels(choice, where, reasons)), reasons };
   current = found;
   if (process.env.VLLTR_QUIET !== '1') {
     // One line, whatever a cause says: doctor has the whole text.
@@ -106,7 +125,8 @@ async function startTensorFlow(
 ): Promise<{ device: Device; tensorflow: string; folder: string } | undefined> {
   const forced = needsTensorFlow(choice);
   const causes: string[] = [];
-  for (const variant of candidates(choice.device, gpuPresent())) {
+  const wanted = tensorFlowOwnsDevice(choice) ? choice.device : choice.device === 'cuda' ? 'auto' : choice.device;
+  for (const variant of candidates(wanted, gpuPresent())) {
     const installed = installedTensorFlow(variant);
     if (!installed) continue;
     try {
@@ -117,7 +137,7 @@ async function startTensorFlow(
       continue;
     }
     const device = (tf.backend() as TensorFlowBackend).isUsingGpuDevice ? 'cuda' : 'cpu';
-    if (choice.device === 'cuda' && device !== 'cuda') {
+    if (wanted === 'cuda' && device !== 'cuda') {
       const why = gpuPresent() ? 'its driver is loaded; CUDA 12 needs 525 or later' : 'no NVIDIA driver is loaded here';
       throw new VlltrError('ERR_BACKEND', `Device cuda was asked for, but TensorFlow sees no GPU (${why}).`);
     }
@@ -129,8 +149,8 @@ async function startTensorFlow(
     reasons.push(...causes);
     return { device, tensorflow: installed.version, folder: installed.layout.folder };
   }
-  const setupCommand = choice.device === 'cuda' ? 'vl-ltr setup --cuda' : 'vl-ltr setup';
-  const build = choice.device === 'cuda' ? "TensorFlow's CUDA build" : 'TensorFlow';
+  const setupCommand = wanted === 'cuda' ? 'vl-ltr setup --cuda' : 'vl-ltr setup';
+  const build = wanted === 'cuda' ? "TensorFlow's CUDA build" : 'TensorFlow';
   if (causes.length === 0) causes.push(`${build} is not set up: run \`${setupCommand}\`.`);
   if (forced) throw new VlltrError('ERR_BACKEND', `Backend tensorflow cannot be had: ${causes.join(' ')}`);
   reasons.push(...causes);
@@ -150,32 +170,4 @@ async function startOther(choice: Choice, reasons: string[]): Promise<'wasm' | '
   }
   await startCpu();
   return 'cpu';
-}
-
-/** The addon's ops inside TensorFlow, else the addon on typed arrays (not beside TensorFlow, where it would copy), else none. */
-async function chooseKernels(
-  wanted: Choice['kernels'],
-  backend: Backend,
-  reasons: string[],
-): Promise<{ kernels: KernelRoute; addon: boolean }> {
-  if (wanted === 'tfjs') return { kernels: 'tfjs', addon: false };
-  const route = wanted === 'auto' ? (backend === 'tensorflow' ? 'tensorflow' : 'node') : wanted;
-  try {
-    const { loadAddon, registerTensorFlowOps } = await import('../../bindings/load.js');
-    loadAddon();
-    if (route === 'tensorflow') registerTensorFlowOps();
-    return { kernels: route, addon: true };
-  } catch (error) {
-    // A forced instruction set or thread count that cannot be had is refused, whatever the route.
-    if (error instanceof VlltrError && error.code === 'ERR_BACKEND') throw error;
-    const cause = `Kernels ${route} cannot be had: ${oneLine(error)}`;
-    // An instruction set is forced on the addon, so going on without the addon would ignore it.
-    const isa = process.env.VLLTR_ISA;
-    if (wanted !== 'auto' || isa) {
-      const forced = wanted === 'auto' ? `VLLTR_ISA is "${isa}", but ` : '';
-      throw new VlltrError('ERR_BACKEND', forced + cause, { cause: error });
-    }
-    reasons.push(cause);
-    return { kernels: 'tfjs', addon: false };
-  }
 }

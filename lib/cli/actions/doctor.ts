@@ -13,7 +13,7 @@ export function format(found: Diagnosis): string {
     ['gpu', describeGpu(found)],
     ['cuda', describeCards(found.cuda)],
     ['backend', found.error ? `none: ${found.error}` : `${found.backend} on ${found.device}`],
-    ['kernels', found.kernels ?? 'none'],
+    ['kernels', found.kernels ? `${found.kernels} on ${found.kernelDevice}` : 'none'],
     ['tensorflow', found.tensorflow ? `${found.tensorflow} in ${found.tensorflowFolder}` : 'not in use'],
     ['steps', found.capture ? 'captured: one TensorFlow function each' : 'op by op'],
     ['cache', found.cache],
