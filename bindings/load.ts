@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { VlltrError } from '../lib/errors.js';
 import { gpuPresent } from '../lib/runtime/hardware.js';
 import type { Addon, TensorFlowRegistration } from './addon.js';
+import { type CudaPackage, cudaPackage } from './cudaPackage.js';
 
 const require = createRequire(import.meta.url);
 const NAME = 'vl_ltr.node';
@@ -77,13 +78,24 @@ export function loadFrom(paths: readonly string[]): Addon {
   );
 }
 
-/** Where the addon may be, best first: with CUDA kernels where there may be a card for them (`npm run build:cuda`). */
+/**
+ * Where the addon may be, best first: with CUDA kernels (`npm run build:cuda`, or the package of them) where there may be a
+ * card for them.
+ */
 export function addonCandidates(env: NodeJS.ProcessEnv = process.env, card = gpuPresent()): string[] {
   const root = packageRoot();
-  const cuda = join(root, 'build', 'native-cuda', 'Release', NAME);
+  const { addon } = installedCudaPackage();
+  const cuda = [join(root, 'build', 'native-cuda', 'Release', NAME), ...(addon ? [addon] : [])];
   const plain = [join(root, 'build', 'native', 'Release', NAME), join(root, 'build', 'native', NAME)];
   const wanted = env.VLLTR_DEVICE === 'cuda' || (env.VLLTR_DEVICE !== 'cpu' && card);
-  return [...(wanted ? [cuda, ...plain] : [...plain, cuda]), ...prebuilds(root)];
+  const all = [...plain, ...prebuilds(root)];
+  return wanted ? [...cuda, ...all] : [...all, ...cuda];
+}
+
+/** What is installed of the package with CUDA kernels. */
+export function installedCudaPackage(): CudaPackage {
+  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  return cudaPackage(version);
 }
 
 interface Tags {

@@ -7,13 +7,11 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkPortable } from './portable.mjs';
 
 const require = createRequire(import.meta.url);
 const self = fileURLToPath(import.meta.url);
 const root = join(dirname(self), '..');
-/** The oldest C library that Node 20 runs on. */
-const OLDEST_GLIBC = '2.28';
-
 function run(command, args) {
   const { status, error, stdout } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${error?.message ?? status}\n${stdout}`);
@@ -81,19 +79,6 @@ function tfjsNode(out) {
     `Modules of @tensorflow/tfjs-node ${version} (Copyright Google LLC, Apache License 2.0, the text of which is this\n` +
       `package's LICENSE), unchanged but for dist/proto/api_pb.js, which is left out.\n`,
   );
-}
-
-/** Refuses a file that would ask for more than the oldest C library, or for a C++ runtime. */
-function checkPortable(path) {
-  const told = run('objdump', ['-p', path]);
-  const newer = [...told.matchAll(/\bGLIBC_(\d+\.\d+)/g)].map((match) => match[1]);
-  const number = (version) => Number(version.split('.')[1]);
-  const worst = newer.sort((a, b) => number(a) - number(b)).at(-1);
-  if (worst && number(worst) > number(OLDEST_GLIBC))
-    throw new Error(`${path} needs glibc ${worst}, the most is ${OLDEST_GLIBC}: see bindings/glibc.cc`);
-  const needed = [...told.matchAll(/NEEDED\s+(\S+)/g)].map((match) => match[1]);
-  const foreign = needed.filter((name) => !/^(libc|libm|ld-linux.*|libtensorflow\w*)\.so/.test(name));
-  if (foreign.length > 0) throw new Error(`${path} needs ${foreign.join(', ')}, expected libc and libm alone`);
 }
 
 async function main() {

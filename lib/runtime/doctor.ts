@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CudaInfo } from '../../bindings/addon.js';
+import { CUDA_PACKAGE } from '../../bindings/cudaPackage.js';
+import { installedCudaPackage } from '../../bindings/load.js';
 import { canCapture } from './capture/index.js';
 import { LEAST_DRIVER, probeCards } from './cards.js';
 import { type Choice, type Device, resolveChoice } from './choice.js';
@@ -34,6 +36,8 @@ export interface Diagnosis {
   readonly backend?: string;
   readonly kernels?: string;
   readonly device?: string;
+  /** Where the package's own ops compute. */
+  readonly kernelDevice?: string;
   readonly tensorflow?: string;
   readonly tensorflowFolder?: string;
   /** Whether training steps run as one TensorFlow function. */
@@ -64,6 +68,8 @@ export interface Findings {
   readonly features: readonly string[];
   readonly gpu: Gpu;
   readonly cuda: Pick<CudaInfo, 'built' | 'cards' | 'why'>;
+  /** Why the installed package of CUDA kernels cannot serve. */
+  readonly cudaMismatch?: string;
 }
 
 /** Starts what `ready(options)` would choose and reports it with the machine around it. Never throws. */
@@ -96,6 +102,7 @@ export async function diagnose(options: ReadyOptions = {}): Promise<Diagnosis> {
     features: chip.features,
     gpu: graphics,
     cuda,
+    cudaMismatch: installedCudaPackage().mismatch,
   });
   return {
     ok: runtime !== undefined,
@@ -110,6 +117,7 @@ export async function diagnose(options: ReadyOptions = {}): Promise<Diagnosis> {
     backend: runtime?.backend,
     kernels: runtime?.kernels,
     device: runtime?.device,
+    kernelDevice: runtime?.kernelDevice,
     tensorflow: runtime?.tensorflow,
     tensorflowFolder: runtime?.folder,
     capture: canCapture(),
@@ -182,7 +190,7 @@ export function findLacks(found: Findings): Lack[] {
 }
 
 /** What keeps a card whose driver is loaded from computing: TensorFlow's build, and that of the package's own kernels. */
-function cardLacks({ runtime, installed, gpu, cuda, platform }: Findings): Lack[] {
+function cardLacks({ runtime, installed, gpu, cuda, cudaMismatch, platform }: Findings): Lack[] {
   const lacks: Lack[] = [];
   if (runtime?.device !== 'cuda') {
     lacks.push({
@@ -198,12 +206,14 @@ function cardLacks({ runtime, installed, gpu, cuda, platform }: Findings): Lack[
       what: `The driver ${gpu.version} is too old for the CUDA kernels`,
       remedy: `Install NVIDIA's driver ${LEAST_DRIVER} or later (CUDA 13).`,
     });
+  } else if (cudaMismatch) {
+    lacks.push({ what: 'The package of CUDA kernels cannot serve', remedy: `${cudaMismatch}.` });
   } else if (!cuda.built) {
     lacks.push({
       what: 'The addon in use has no CUDA kernels',
       remedy:
         platform === 'linux-x64'
-          ? 'In a clone run `npm run build:cuda`, which needs nvcc 13.'
+          ? `Install ${CUDA_PACKAGE}; in a clone run \`npm run build:cuda\`, which needs nvcc 13.`
           : 'They are built for linux-x64 alone.',
     });
   } else if (cuda.cards.length === 0) {

@@ -27,13 +27,16 @@ describe('resolveChoice', () => {
   it('refuses choices that exclude each other', () => {
     const refused = expect.objectContaining({ code: 'ERR_BACKEND' });
     expect(() => resolveChoice({ backend: 'wasm', kernels: 'tensorflow' }, {})).toThrow(refused);
-    expect(() => resolveChoice({ backend: 'cpu', device: 'cuda' }, {})).toThrow(refused);
+    expect(() => resolveChoice({ backend: 'cpu', kernels: 'tfjs', device: 'cuda' }, {})).toThrow(refused);
+    expect(resolveChoice({ backend: 'cpu', device: 'cuda' }, {}).device).toBe('cuda'); // by kernels node
   });
 
   it('knows what only TensorFlow has', () => {
     expect(needsTensorFlow(resolveChoice({ device: 'cuda' }, {}))).toBe(true);
     expect(needsTensorFlow(resolveChoice({ kernels: 'tensorflow' }, {}))).toBe(true);
     expect(needsTensorFlow(resolveChoice({ device: 'cpu', kernels: 'node' }, {}))).toBe(false);
+    expect(needsTensorFlow(resolveChoice({ device: 'cuda', kernels: 'node' }, {}))).toBe(false);
+    expect(needsTensorFlow(resolveChoice({ device: 'cuda', backend: 'wasm' }, {}))).toBe(false);
   });
 });
 
@@ -88,6 +91,7 @@ describe('doctor', () => {
     expect(remedies({ gpu: old, runtime, cuda })).toEqual([expect.stringContaining('driver 580 or later')]);
     const none = { built: true, cards: [], why: 'the driver shows none' };
     expect(remedies({ gpu, runtime, cuda: none })).toEqual(['The cause: the driver shows none.']);
+    expect(remedies({ gpu, runtime, cuda: none, cudaMismatch: 'It is 0.2.0' })).toEqual(['It is 0.2.0.']);
     const turing = { built: true, cards: [{ ...card, capability: '7.5' }] };
     expect(remedies({ gpu, runtime, cuda: turing })).toEqual([expect.stringContaining('on the CPU')]);
     expect(describeCards({ ...cuda, checked: [] })).toBe('H100 (80 GiB, compute capability 9.0, driver for CUDA 13.0)');
