@@ -70,8 +70,8 @@ export const clip = {
 /** Data sets: pictures in any known layout, in folders, Icon-LT, and the pairs its teacher learns from. */
 export const data = { open: openPictures, openFolder, openIconLt, openWebPairs } as const;
 
-export type { LoadedClip } from './clip/checkpoint/index.js';
-export type { ClipConfig, ResNetConfig, TextConfig, VitConfig } from './clip/config.js';
+export type { LoadedClip, LoadOptions } from './clip/checkpoint/index.js';
+export type { Activation, ClipConfig, ResNetConfig, TextConfig, VitConfig } from './clip/config.js';
 export type { ClipModel } from './clip/model.js';
 export type { FolderOptions, OpenOptions } from './data/openPictures.js';
 export type { ImageSource, LongTailData, PairData, ShotBounds } from './data/types.js';

@@ -10,7 +10,10 @@ export function register(program: Command): void {
     .command('finetune')
     .description('stage 2: train the two-branch classifier, or the vision-only baseline')
     .argument('<data>', 'the data the stage-1 run was trained on')
-    .option('--from <model>', 'stage-1 run folder or CLIP model file (default: the shipped small CLIP)')
+    .option(
+      '--from <model>',
+      'stage-1 run folder, or a CLIP of any kind that vl-ltr import reads (default: the shipped small CLIP)',
+    )
     .addOption(
       new Option('--head <kind>', 'two-branch LGR head, or a vision-only baseline')
         .choices(['lgr', 'linear', 'mlp'])

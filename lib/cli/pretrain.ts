@@ -9,7 +9,10 @@ export function register(program: Command): void {
     .command('pretrain')
     .description('stage 1: align pictures with the sentences of their classes')
     .argument('<data>', 'your pictures (layouts below), or icon-lt, icon-lt-100, icon-lt-1000')
-    .option('--from <model>', 'CLIP model to begin with, file or run folder (default: the shipped small CLIP)')
+    .option(
+      '--from <model>',
+      'CLIP model to begin with: run folder, or a file of any kind that vl-ltr import reads (default: the shipped small CLIP)',
+    )
     .option('--teacher <model>', 'frozen CLIP to distil from (default: the model it begins with)')
     .option('--beta <share>', 'β: share of the distillation in the loss; 0 leaves the teacher out', share);
   dataFlags(command).addOption(holdOutOption());

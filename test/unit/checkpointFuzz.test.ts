@@ -15,7 +15,7 @@ import { zip } from '../support/zipWriter.js';
 /** Seconds for each kind of file; `VLLTR_FUZZ_SECONDS=300` looks for longer, `VLLTR_FUZZ_SEED` elsewhere. */
 const SECONDS = Number(process.env.VLLTR_FUZZ_SECONDS ?? 0.5);
 const SEED = Number(process.env.VLLTR_FUZZ_SEED ?? 0);
-const LONGEST_MS = 5000;
+const LONGEST_MS = 3000;
 const MEMORY = 256 << 20;
 
 const { folder, remove } = unpackCheckpoints();
@@ -108,7 +108,7 @@ it.each(targets)(
     const counts = { tried: 0, refused: 0, slowest: 0, memory: 0 };
     const messages = new Set<string>();
     for (const end = Date.now() + 1000 * SECONDS; Date.now() < end; counts.tried++) {
-      const begun = performance.now();
+      const begun = process.cpuUsage();
       try {
         await attempt(draw);
       } catch (error) {
@@ -116,7 +116,9 @@ it.each(targets)(
         counts.refused++;
         messages.add(error.message.replace(folder, '').replace(/\d+/g, '#').slice(0, 60));
       }
-      counts.slowest = Math.max(counts.slowest, performance.now() - begun);
+      // Of the processor, which others may keep from us.
+      const { user, system } = process.cpuUsage(begun);
+      counts.slowest = Math.max(counts.slowest, Math.round((user + system) / 1000));
       const { arrayBuffers, heapUsed } = process.memoryUsage();
       counts.memory = Math.max(counts.memory, arrayBuffers + heapUsed - before.arrayBuffers - before.heapUsed);
     }
