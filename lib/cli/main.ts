@@ -9,6 +9,7 @@ import { register as clip } from './clip.js';
 import { register as demo } from './demo.js';
 import { register as doctor } from './doctor.js';
 import { register as evaluate } from './evaluate.js';
+import { register as exportCommand } from './export.js';
 import { register as finetune } from './finetune.js';
 import { register as importCommand } from './import.js';
 import { register as predict } from './predict.js';
@@ -54,6 +55,7 @@ const commands = [
   evaluate,
   predict,
   demo,
+  exportCommand,
   selftest,
 ];
 for (const register of commands) register(program);

@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readSafetensors } from '../../lib/files/safetensors.js';
 import { unpackCheckpoints } from '../support/checkpoints.js';
 import { cli } from '../support/cli.js';
 
@@ -41,6 +42,31 @@ it("the authors' stage 2 evaluates and predicts with the anchors inside", async 
   const again = await cli(['import', at('stage2-vit.pth'), ...args]);
   expect(again.code).toBe(1);
   expect(again.stderr).toContain('--force');
+});
+
+it('what was imported is exported, weights in half and anchors as NumPy reads them', async () => {
+  expect((await cli(['import', at('stage2-vit.pth'), '--out', at('in')])).code).toBe(0);
+  const done = await cli(['export', at('in'), '--out', at('exported'), '--half', '--json']);
+  expect(done.code, done.stderr).toBe(0);
+  expect(JSON.parse(done.stdout).written).toHaveLength(3);
+  const [before, after] = await Promise.all(
+    ['in', 'exported'].map((name) => readSafetensors(at(name, 'model.safetensors'))),
+  );
+  expect(Object.keys(after!.tensors).sort()).toEqual(Object.keys(before!.tensors).sort());
+  expect(after!.tensors['visual.proj']!.dtype).toBe('F16');
+  const npy = readFileSync(at('exported', 'anchors.npy'));
+  const header = npy.readUInt16LE(8);
+  expect(npy.toString('latin1', 0, 6)).toBe('\x93NUMPY');
+  expect((10 + header) % 64).toBe(0);
+  expect(npy.toString('latin1', 10, 10 + header)).toMatch(/'<f4'.*False.*\(5, 3, 12\), \} *\n$/);
+  const values = new Float32Array(Uint8Array.from(npy.subarray(10 + header)).buffer);
+  expect(values).toEqual(before!.tensors.text_embeddings!.data);
+  expect(JSON.parse(readFileSync(at('exported', 'anchors.json'), 'utf8')).counts).toEqual([3, 3, 1, 2, 3]);
+  const clip = await cli(['export', at('openai-rn.pt'), '--out', at('exported')]);
+  expect(clip.stderr).toContain('--force');
+  expect((await cli(['export', at('openai-rn.pt'), '--out', at('exported-clip')])).code).toBe(0);
+  const { metadata } = await readSafetensors(at('exported-clip', 'model.safetensors'));
+  expect(metadata.format).toBe('vl-ltr-clip');
 });
 
 it('a classifier without names predicts, and is evaluated by the counts of the data once it has names', async () => {

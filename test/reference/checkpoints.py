@@ -281,10 +281,11 @@ def verify(name, path):
     m = Clip(config).float().eval()
     missing, strange = m.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
     assert not strange and all(k.endswith('num_batches_tracked') for k in missing), (missing, strange)
-    found = features(m, config) if not any(t.get('activation') == 'gelu' for t in (config['visual'], config['text'])) else with_gelu(m, config)
+    gelu = any(tower.get('activation') == 'gelu' for tower in (config['visual'], config['text']))
+    found, wanted = (with_gelu(m, config), wanted['gelu']) if gelu else (features(m, config), wanted)
     for key in ('image', 'text'):
-        a, b = np.array(found[key]), np.array(wanted['gelu' if 'config' not in found else key][key] if 'config' not in found else wanted[key])
-        print(key, 'largest relative difference', float(abs(a - b).max() / abs(b).max()))
+        a, b = np.array(found[key]), np.array(wanted[key])
+        print(key, 'largest relative difference', abs(a - b).max() / abs(b).max())
         assert abs(a - b).max() <= 1e-5 * abs(b).max()
 
 

@@ -1,0 +1,77 @@
+import { existsSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { saveClip } from '../../clip/checkpoint/index.js';
+import { check } from '../../errors.js';
+import { writeJson } from '../../files/atomic.js';
+import { writeNpy } from '../../files/npy.js';
+import { inspectSafetensors } from '../../files/safetensors.js';
+import { ready } from '../../runtime/ready.js';
+import { tf } from '../../runtime/tf.js';
+import { loadAnchors } from '../../stages/anchorFile.js';
+import type { Anchors } from '../../stages/head.js';
+import { saveClassifier } from '../../stages/modelFile.js';
+import { print, say } from '../terminal.js';
+import { modelPath, openClassifier, openClip } from './models.js';
+
+/** The options of the command line. */
+export interface ExportCommand {
+  out: string;
+  half?: boolean;
+  force?: boolean;
+  json?: boolean;
+}
+
+/** Anchors and the classes they are of. */
+interface Exported {
+  anchors: Anchors;
+  classes: string[];
+}
+
+/** Runs `vl-ltr export`. */
+export async function run(path: string, flags: ExportCommand): Promise<void> {
+  const model = modelPath(path, 'a run of vl-ltr pretrain, finetune or import');
+  const names = ['model.safetensors', 'anchors.npy', 'anchors.json'].map((name) => join(flags.out, name));
+  const [out, array, listing] = names as [string, string, string];
+  check(resolve(model) !== resolve(out), 'ERR_USAGE', () => `${model} would be replaced by its own export`);
+  const held = names.find((name) => existsSync(name));
+  check(flags.force || !held, 'ERR_CHECKPOINT', () => `${held} exists already; add --force to replace it`);
+  await ready();
+  const dtype = flags.half ? 'F16' : 'F32';
+  const exported = (await isClassifier(model))
+    ? await exportClassifier(model, out, dtype)
+    : await exportClip(path, model, out, dtype);
+  const written = [out];
+  if (exported) {
+    const { anchors, classes } = exported;
+    const { embeddings, counts, sentences } = anchors;
+    await writeNpy(array, (await embeddings.data()) as Float32Array, embeddings.shape);
+    await writeJson(listing, { classes, counts, sentences });
+    embeddings.dispose();
+    written.push(array, listing);
+  }
+  if (flags.json) print({ written });
+  say(written.join(', '));
+}
+
+async function isClassifier(path: string): Promise<boolean> {
+  if (!path.endsWith('.safetensors')) return false;
+  return (await inspectSafetensors(path)).metadata.format === 'vl-ltr-classifier';
+}
+
+async function exportClassifier(path: string, out: string, dtype: 'F32' | 'F16'): Promise<Exported | undefined> {
+  const model = await openClassifier(path);
+  await saveClassifier(out, model, dtype);
+  tf.dispose(model.params);
+  return model.anchors && { anchors: model.anchors, classes: model.info.classes };
+}
+
+/** A stage-1 run's anchors, where it has some, go with its model. */
+async function exportClip(run: string, path: string, out: string, dtype: 'F32' | 'F16'): Promise<Exported | undefined> {
+  const model = await openClip(path);
+  await saveClip(out, model.config, model.params, { dtype, metadata: model.metadata });
+  tf.dispose(model.params);
+  const file = join(run, 'anchors.safetensors');
+  if (!statSync(run).isDirectory() || !existsSync(file)) return undefined;
+  const { anchors, info } = await loadAnchors(file);
+  return { anchors, classes: info.classes };
+}
