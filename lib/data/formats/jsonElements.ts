@@ -135,7 +135,8 @@ class Reader {
     this.at++;
   }
 
-  skipMark(): void {
+  async skipMark(): Promise<void> {
+    while (this.buffer.length < 3 && (await this.more(0)));
     if (this.buffer.length >= 3 && this.buffer.readUIntBE(0, 3) === 0xefbbbf) this.at = 3;
   }
 
@@ -189,8 +190,8 @@ class Reader {
 export async function* jsonElements(file: string, keys: readonly string[], size?: number): AsyncGenerator<Elements> {
   const reader = new Reader(file, size);
   try {
+    await reader.skipMark();
     check((await reader.peek()) >= 0, 'ERR_DATA', () => `${file} is empty; expected JSON`);
-    reader.skipMark();
     await reader.take(OPEN!, 'an object {"images": […], …}');
     const seen = new Set<string>();
     for (let first = true; ; first = false) {

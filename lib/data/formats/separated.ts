@@ -67,7 +67,7 @@ function lineEnds(text: string, from: number, to: number): number {
 
 /**
  * Records of comma-separated values (RFC 4180; any line ends, any delimiter but a space), some at a time. Fields are
- * trimmed; a quote counts at the beginning of a field only. Empty lines are passed over.
+ * trimmed; a quote counts at the beginning of a field only. Lines of empty fields are passed over.
  * @param size bytes read at a time
  * @throws VlltrError ERR_DATA naming file and line
  */
@@ -78,6 +78,9 @@ export async function* separatedRecords(
 ): AsyncGenerator<SeparatedRecord[]> {
   let rest = '';
   let line = 1;
+  const keep = (records: SeparatedRecord[], fields: string[]): void => {
+    if (fields.some((field) => field !== '')) records.push({ fields, line });
+  };
   /** Records of `text` as far as it goes; what is left of it is kept. */
   const parse = (text: string, whole: boolean): SeparatedRecord[] => {
     const records: SeparatedRecord[] = [];
@@ -90,14 +93,17 @@ export async function* separatedRecords(
       const plain = end < 0 ? undefined : text.slice(at, end > at && text[end - 1] === '\r' ? end - 1 : end);
       // Nearly all lines: no quotes, no line ends but the usual ones.
       if (plain !== undefined && !plain.includes('"') && !plain.includes('\r')) {
-        if (plain.trim() !== '') records.push({ fields: plain.split(delimiter).map((field) => field.trim()), line });
+        keep(
+          records,
+          plain.split(delimiter).map((field) => field.trim()),
+        );
         at = end + 1;
         line++;
         continue;
       }
       const found = quotedRecord(text, at, delimiter, whole, fail);
       if (!found) break;
-      if (found.fields.length > 1 || found.fields[0] !== '') records.push({ fields: found.fields, line });
+      keep(records, found.fields);
       line += lineEnds(text, at, found.end);
       at = found.end;
     }
