@@ -1,6 +1,6 @@
 import type { ClipConfig } from '../clip/config.js';
 import { create } from '../clip/model.js';
-import { encode, tokenIds } from '../clip/tokenizer.js';
+import { encode } from '../clip/tokenizer.js';
 import type { PairData } from '../data/types.js';
 import { classwiseContrastive } from '../ops/classwiseContrastive.js';
 import { random } from '../random.js';
@@ -11,6 +11,7 @@ import type { ClipOptions, StageRun } from './options.js';
 import { encodePairs, PAIR_ROWS } from './pairs.js';
 import { imageBatch, runStage, streamOf } from './run.js';
 import { idBatch } from './textBank.js';
+import { tokenRows } from './tokenRows.js';
 
 /**
  * Trains a CLIP from picture–caption pairs (Radford et al., 2021): the symmetric contrastive loss over the batch,
@@ -30,7 +31,7 @@ export async function trainClip(
   model.dispose();
   const { contextLength } = config.text;
   const captions = flatCaptions(data.captions, options.captionTokens ?? contextLength);
-  const tokens = tokenIds(captions.texts, { contextLength });
+  const tokens = tokenRows(captions.texts, contextLength);
   const draw = weightedSampler({ weights: data.weights, seed: run.seed, stream: 'clip' });
 
   return runStage({
@@ -66,7 +67,7 @@ export async function trainClip(
       });
       return {
         image: await imageBatch(data.images, chosen, config.visual.imageSize, options.augment, key),
-        ids: idBatch(tokens.ids, tokens.lengths, contextLength, rows),
+        ids: idBatch(tokens, contextLength, rows),
         labels: tf.tensor1d(
           Int32Array.from(chosen, (i) => data.keys[i]!),
           'int32',

@@ -1,6 +1,6 @@
-import { tokenIds } from '../clip/tokenizer.js';
 import { check } from '../errors.js';
 import { tf } from '../runtime/tf.js';
+import { type TokenRows, tokenRows } from './tokenRows.js';
 
 /** Text batches are cut to a multiple of this many tokens, so that few distinct shapes occur (exact: see `batch`). */
 const LENGTH_BUCKET = 4;
@@ -21,8 +21,7 @@ export class TextBank {
   readonly labels: Int32Array;
   /** Sentences whose tail was cut off to fit the context (their end token is kept). */
   readonly truncated: number;
-  private readonly ids: Int32Array;
-  private readonly lengths: Int32Array;
+  private readonly tokens: TokenRows;
 
   /** @param sentences sentences[c] are the sentences of class c; at least one each. */
   constructor(
@@ -38,10 +37,8 @@ export class TextBank {
     this.length = this.offsets[this.classes]!;
     this.labels = new Int32Array(this.length);
     for (let c = 0; c < this.classes; c++) this.labels.fill(c, this.offsets[c], this.offsets[c + 1]);
-    const { ids, lengths, truncated } = tokenIds(sentences.flat(), { contextLength });
-    this.ids = ids;
-    this.lengths = lengths;
-    this.truncated = truncated;
+    this.tokens = tokenRows(sentences.flat(), contextLength);
+    this.truncated = this.tokens.truncated;
   }
 
   /** Number of sentences of each class, length C. */
@@ -57,31 +54,23 @@ export class TextBank {
 
   /** All rows, by the number of their tokens. */
   byLength(): Int32Array {
-    return Int32Array.from({ length: this.length }, (_, row) => row).sort(
-      (a, b) => this.lengths[a]! - this.lengths[b]! || a - b,
-    );
+    const { starts } = this.tokens;
+    const tokens = (row: number): number => starts[row + 1]! - starts[row]!;
+    return Int32Array.from({ length: this.length }, (_, row) => row).sort((a, b) => tokens(a) - tokens(b) || a - b);
   }
 
   /** Token ids of the named rows, int32 [rows.length, L], L the longest of them rounded up. */
   batch(rows: ArrayLike<number>): tf.Tensor2D {
-    return idBatch(this.ids, this.lengths, this.contextLength, rows);
+    return idBatch(this.tokens, this.contextLength, rows);
   }
 }
 
-/** Rows of a padded id matrix, cut to the longest of them (rounded up to a bucket): int32 [rows.length, L]. */
-export function idBatch(
-  ids: Int32Array,
-  lengths: Int32Array,
-  contextLength: number,
-  rows: ArrayLike<number>,
-): tf.Tensor2D {
+/** The named rows, padded to the longest of them (rounded up to a bucket): int32 [rows.length, L]. */
+export function idBatch({ ids, starts }: TokenRows, contextLength: number, rows: ArrayLike<number>): tf.Tensor2D {
   let longest = 1;
-  for (let i = 0; i < rows.length; i++) longest = Math.max(longest, lengths[rows[i]!]!);
+  for (let i = 0; i < rows.length; i++) longest = Math.max(longest, starts[rows[i]! + 1]! - starts[rows[i]!]!);
   const width = Math.min(contextLength, Math.ceil(longest / LENGTH_BUCKET) * LENGTH_BUCKET);
   const out = new Int32Array(rows.length * width);
-  for (let i = 0; i < rows.length; i++) {
-    const from = rows[i]! * contextLength;
-    out.set(ids.subarray(from, from + width), i * width);
-  }
+  for (let i = 0; i < rows.length; i++) out.set(ids.subarray(starts[rows[i]!], starts[rows[i]! + 1]), i * width);
   return tf.tensor2d(out, [rows.length, width], 'int32');
 }
