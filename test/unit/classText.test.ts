@@ -2,10 +2,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { authorsSentences } from '../../lib/data/authorsText.js';
 import { classSentences, readClassTexts } from '../../lib/data/classText.js';
 import { prompts, promptTemplates } from '../../lib/data/prompts.js';
 import { articleSentences, splitSentences } from '../../lib/data/sentences.js';
 import { scaledBounds, shotBounds, shotGroup, shotPresets } from '../../lib/data/shots.js';
+import { listArticles, readArticle } from '../../lib/data/wiki.js';
 
 describe('prompts', () => {
   it("are CLIP's 80, all different, with the name put in", () => {
@@ -32,6 +34,10 @@ describe('splitSentences', () => {
     ],
     ['He said "Stop." Then he left.', ['He said "Stop."', 'Then he left.']],
     ['So do I. We go.', ['So do I.', 'We go.']],
+    [
+      'Quercus alba var. Latiloba grows on Mt. Fuji. It was described by L. in 1758.',
+      ['Quercus alba var. Latiloba grows on Mt. Fuji.', 'It was described by L. in 1758.'],
+    ],
     ['Yahoo! was first. ... and then?', ['Yahoo! was first. ... and then?']],
     ['Wait… What?! Yes.', ['Wait…', 'What?!', 'Yes.']],
     ['犬は動物である。猫も動物である。', ['犬は動物である。', '猫も動物である。']],
@@ -81,6 +87,51 @@ describe('classSentences', () => {
     expect(sentences[0]).toBe('a bad photo of a St. Bernard.');
     expect(sentences.slice(80)).toEqual(['A dog.', 'Large.']);
     expect(classSentences('cat', undefined, ['{name}'])).toEqual(['cat']);
+  });
+});
+
+describe("the authors' texts", () => {
+  // What their regular expression and section rules give, run on the same text.
+  it('split prompts, keep what lies below a dropped section, and let a repeated title replace the earlier one', () => {
+    const article = [
+      'A dog. It is the U.S. breed of J. Smith? Yes! really',
+      '== History ==',
+      'Old times.',
+      '=== References ===',
+      'A ref.',
+      '==== Notes ====',
+      'A note. Two.',
+      '== History ==',
+      'New times.',
+      '== external links ==',
+      'Kept.',
+    ].join('\n');
+    expect(authorsSentences('St. Bernard', article, ['a photo of a {name}.', 'itap of a {name}.'])).toEqual([
+      'a photo of a St.',
+      'Bernard .',
+      'itap of a St.',
+      'Bernard .',
+      'A dog.',
+      'It is the U.S. breed of J. Smith?',
+      'Yes! really New times.',
+      'A note.',
+      'Two.',
+      'Kept.',
+    ]);
+    expect(authorsSentences('cat', undefined, ['a {name}.'])).toEqual(['a cat .']);
+  });
+
+  it('are read as UTF-8 or else GBK, by class index', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'vlltr-wiki-'));
+    await mkdir(join(dir, 'wiki'));
+    await writeFile(join(dir, 'wiki', 'desc_1.txt'), Buffer.from([0xb4, 0xf3, 0xc8, 0xae, 0x2e])); // in GBK
+    await writeFile(join(dir, 'wiki', 'desc_01.txt'), 'x');
+    const { files, stray } = await listArticles(dir, 2);
+    expect(files).toEqual([undefined, join(dir, 'wiki', 'desc_1.txt')]);
+    expect(stray).toEqual([join(dir, 'wiki', 'desc_01.txt')]);
+    expect(await readArticle(files[1]!)).toBe('大犬.');
+    expect((await listArticles(join(dir, 'none'), 2)).files).toEqual([undefined, undefined]);
+    await rm(dir, { recursive: true });
   });
 });
 

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -104,6 +105,28 @@ describe('published data sets', () => {
     expect(official.items.at(-1)).toContain('places365_standard');
     const decoded = await checkData(dir);
     expect(decoded.findings.some((f) => f.kind === 'unreadable')).toBe(false);
+  });
+});
+
+describe('archives made by tar', () => {
+  it.each(['ustar', 'gnu', 'pax'])('of the form %s, with long names, folders and links', async (form) => {
+    const long = `${'d'.repeat(60)}/${form === 'ustar' ? 'é' : 'é'.repeat(40)}${'n'.repeat(form === 'ustar' ? 60 : 90)}`;
+    await put(dir, `in/${long}.jpg`, await picture(1, 3));
+    await put(dir, `in/${long}.cls`, 'fox\n');
+    await put(dir, 'in/b.jpg', await picture(2, 3));
+    await put(dir, 'in/b.json', '{"label": "owl", "text": "x"}');
+    await put(dir, 'in/b.txt', 'ignored');
+    await symlink('b.jpg', join(dir, 'in/c.jpg'));
+    execFileSync('tar', [`--format=${form}`, '-cf', join(dir, 'train-0.tar'), '-C', join(dir, 'in'), '.']);
+    const data = await openPictures(dir, { imageSize: 8 });
+    expect(data.classes).toEqual(['fox', 'owl']);
+    const order = [...data.train.labels].sort();
+    expect(order).toEqual([0, 1]);
+    const fox = [0, 1].find((i) => data.train.labels[i] === 0)!;
+    expect(data.train.id(fox)).toBe(`train-0.tar/${long}.jpg`);
+    const corner = (await data.train.read([fox])).subarray(-3);
+    expect(corner.indexOf(Math.max(...corner))).toBe(1);
+    expect((await checkData(dir)).ok).toBe(true);
   });
 });
 
