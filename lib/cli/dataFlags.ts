@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { FORMATS, type Format, type ReadOptions } from '../data/formats/listing.js';
 import { type Shots, shotPresets } from '../data/shots.js';
@@ -42,7 +43,8 @@ export function dataFlags(command: Command): Command {
 
 /** What of the command line's options says how the data is read; Icon-LT has nothing to say. @throws VlltrError ERR_USAGE */
 export function givenData(data: string, flags: DataFlags): DataFlags {
-  const { format, images, columns: named, authorsText, shots } = flags;
+  const { format, columns: named, authorsText, shots } = flags;
+  const images = flags.images === undefined ? undefined : resolve(flags.images);
   const given = Object.entries({ format, images, columns: named, authorsText, shots }).filter(
     ([, v]) => v !== undefined,
   );

@@ -29,16 +29,11 @@ export type Note = (severity: Finding['severity'], kind: Finding['kind'], messag
 /** `1 class`, `2 classes` */
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 
-/** Items kept of one finding; what can go wrong with one picture can with hundreds of thousands. */
-const MOST_ITEMS = 10_000;
-
 /** Findings in the order of their severity, then as they were noted. */
 export class Findings {
   private readonly noted: Finding[] = [];
   readonly note: Note = (severity, kind, message, items = []) => {
-    const kept = items.slice(0, MOST_ITEMS);
-    if (kept.length < items.length) kept.push(`… and ${items.length - kept.length} more`);
-    this.noted.push({ severity, kind, message, items: kept });
+    this.noted.push({ severity, kind, message, items });
   };
   list(): Finding[] {
     const warns = ({ severity }: Finding): number => Number(severity === 'warning');
