@@ -132,7 +132,8 @@ export async function corpusText(
       : classSentences(spoken, article, templates);
     const given = [...new Set([key, name, spoken])].flatMap((alias) => texts.sentences.get(alias) ?? []);
     const all = [...begun, ...given];
-    own.push(Math.max(0, all.length - templates.length));
+    const said = authorsText ? authorsSentences(spoken, undefined, templates).length : templates.length;
+    own.push(all.length - said);
     sentences.push(all.length > 0 ? all : [spoken]);
   }
   return { sentences, own, stray: [...stray, ...wiki.stray] };

@@ -127,16 +127,21 @@ describe('tables', () => {
     ['', /train\.csv lists no picture/],
     ['path,label\na.jpg,\n', /train\.csv:2: a\.jpg has an empty label/],
     ['path,label\n,cat\n', /train\.csv:2: "" is an empty path/],
-    ['path,label,split\na.jpg,cat,tarin\n', /train\.csv:2: the split "tarin"; expected train, val or test/],
+    ['path,label,split\na.jpg,cat,tarin\n', /train\.csv:2: the split is "tarin"; expected train/],
+    ['path,label,split\na.jpg,cat,val\n', /train\.csv:2: the split is "val"; expected train/],
   ])('name file, line and what was expected: %j', async (content, message) => {
     const { error, problems } = await refusal({ 'train.csv': content });
     expect(error).toMatch(message);
     expect(problems.join('\n')).toMatch(message);
   });
 
-  it('without splits at all are refused', async () => {
-    const { error } = await refusal({ 'data.csv': 'path,label\na.jpg,cat\n' });
-    expect(error).toMatch(/data\.csv:1 has no column of splits; expected split, set/);
+  it('that say no split train; of two that may be the data neither is taken', async () => {
+    await put(dir, 'data.csv', 'path,label\na.jpg,cat\n');
+    expect(Object.keys((await read()).splits)).toEqual(['train']);
+    const { error } = await refusal({ 'data.csv': 'path,label,split\na.jpg,cat,train\nb.jpg,cat,\n' });
+    expect(error).toMatch(/data\.csv:3: the split is ""; expected train, val or test/);
+    const both = await refusal({ 'metadata.csv': 'path,label\na.jpg,cat\n' });
+    expect(both.error).toMatch(/has data\.csv and metadata\.csv; expected one of them/);
   });
 
   it('take quotes, CRLF, a byte order mark and line breaks in fields', async () => {

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { check, VlltrError } from '../../errors.js';
 import { FORMATS, type Format, SPLITS, type Split } from './listing.js';
 import { existing, LIST_FILES, type SplitFiles } from './lists.js';
@@ -24,7 +24,7 @@ const LOOKS: Record<Format, string> = {
   'places-lt': LIST_FILES['places-lt'].train,
   'inaturalist-2018': `${INAT_FILES.train} or ${LIST_FILES['inaturalist-2018'].train}`,
   list: 'train.txt',
-  csv: 'train.csv, or data.csv with a column split',
+  csv: 'train.csv, or data.csv, with a column split if all splits are in it',
   tsv: 'train.tsv, or data.tsv with a column split',
   jsonl: 'train.jsonl, or data.jsonl with a key split',
   coco: 'train.json or annotations/instances_train….json',
@@ -40,7 +40,13 @@ function tablesOf(dir: string, format: TableFormat): { file: string; split?: Spl
     existsSync(t.file),
   );
   if (splits.length > 0) return splits;
-  return WHOLE_TABLES.map((name) => ({ file: join(dir, `${name}.${format}`) })).filter((t) => existsSync(t.file));
+  const whole = WHOLE_TABLES.map((name) => ({ file: join(dir, `${name}.${format}`) })).filter((t) =>
+    existsSync(t.file),
+  );
+  check(whole.length < 2, 'ERR_DATA', () => {
+    return `${dir} has ${whole.map((t) => basename(t.file)).join(' and ')}; expected one of them, or name the file as the data`;
+  });
+  return whole;
 }
 
 /** COCO JSON by split: `train.json`, or the only one in `annotations` whose name says the split (captions and the like aside). */

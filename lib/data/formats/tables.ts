@@ -45,15 +45,16 @@ class TableRows {
   constructor(
     private readonly file: string,
     private readonly complain: Complain,
-    /** The split of the whole file, where its name says it. */
+    /** The split of the whole file, where its name says it; one that says nothing, in name or column, trains. */
     private readonly whole: Split | undefined,
   ) {}
 
   add(path: string, label: string, split: string | undefined, line: number): void {
-    const into = split === undefined || split === '' ? this.whole : splitNamed(split);
-    if (!into) {
-      const is = split ? `the split "${split.slice(0, 40)}"` : 'no split';
-      this.complain(`${this.file}:${line}: ${is}; expected train, val or test`);
+    const into = split === undefined ? (this.whole ?? 'train') : splitNamed(split);
+    if (!into || (this.whole && into !== this.whole)) {
+      this.complain(
+        `${this.file}:${line}: the split is "${split?.slice(0, 40)}"; expected ${this.whole ?? 'train, val or test'}`,
+      );
       return;
     }
     this.rows[into] ??= new Rows(this.file, this.complain);
@@ -62,7 +63,7 @@ class TableRows {
 }
 
 /** Columns of a table's head. @throws VlltrError ERR_DATA where one is missing */
-function columnsOf(head: readonly string[], file: string, asked: ReadOptions['columns'], whole: Split | undefined) {
+function columnsOf(head: readonly string[], file: string, asked: ReadOptions['columns']) {
   const find = (column: Column) => columnOf(column, head, asked, file);
   const [path, label, split] = [find('path'), find('label'), find('split')];
   for (const [column, found] of [
@@ -73,9 +74,6 @@ function columnsOf(head: readonly string[], file: string, asked: ReadOptions['co
       const there = head.map((name) => JSON.stringify(name.slice(0, 40))).slice(0, 20);
       return `${file}:1 has no column of ${column}s among ${there.join(', ')}; expected ${USUAL[column].join(', ')}, or say which`;
     });
-  check(split !== undefined || whole !== undefined, 'ERR_DATA', () => {
-    return `${file}:1 has no column of splits; expected ${USUAL.split.join(', ')}, or files train, val and test`;
-  });
   return { path: path!, label: label!, split };
 }
 
@@ -94,7 +92,6 @@ async function readSeparated(
   format: TableFormat,
   asked: ReadOptions['columns'],
   rows: TableRows,
-  whole: Split | undefined,
   complain: Complain,
 ): Promise<number> {
   let head: { width: number; path: number; label: number; split: number } | undefined;
@@ -102,7 +99,7 @@ async function readSeparated(
   for await (const batch of separatedRecords(file, await delimiterOf(file, format))) {
     for (const { fields, line } of batch) {
       if (!head) {
-        const { path, label, split } = columnsOf(fields, file, asked, whole);
+        const { path, label, split } = columnsOf(fields, file, asked);
         const place = (name: string | undefined) => (name === undefined ? -1 : fields.indexOf(name));
         head = { width: fields.length, path: place(path), label: place(label), split: place(split) };
         continue;
@@ -123,7 +120,6 @@ async function readJsonLines(
   file: string,
   asked: ReadOptions['columns'],
   rows: TableRows,
-  whole: Split | undefined,
   complain: Complain,
 ): Promise<number> {
   let columns: ReturnType<typeof columnsOf> | undefined;
@@ -144,7 +140,7 @@ async function readJsonLines(
         continue;
       }
       const record = value as Record<string, unknown>;
-      columns ??= columnsOf(Object.keys(record), file, asked, whole);
+      columns ??= columnsOf(Object.keys(record), file, asked);
       records++;
       const field = (name: string) => (Object.hasOwn(record, name) ? textOf(record[name]) : undefined);
       const [path, label] = [field(columns.path), field(columns.label)];
@@ -175,8 +171,8 @@ export async function readTable(
   const rows = new TableRows(file, complain, whole);
   const read =
     format === 'jsonl'
-      ? readJsonLines(file, options.columns, rows, whole, complain)
-      : readSeparated(file, format, options.columns, rows, whole, complain);
+      ? readJsonLines(file, options.columns, rows, complain)
+      : readSeparated(file, format, options.columns, rows, complain);
   if ((await read) === 0) complain(`${file} lists no picture; expected a head, then a line for each`);
   return rows.rows;
 }

@@ -91,7 +91,7 @@ function readShard(dir: string, file: string, rows: Rows, places: Places, compla
     }
     const id = `${shard}/${picture.name}`;
     places.set(id, { file, offset: picture.offset, size: picture.size });
-    rows.add(id, found.text, `sample ${key}`);
+    rows.add(id, found.text, `sample ${key} of ${shard}`);
   }
 }
 
