@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Dice, targets } from '../support/fuzz.js';
+import { Dice } from '../support/damage.js';
+import { targets } from '../support/fuzz.js';
 
 /** Seconds for each; VLLTR_FUZZ_SECONDS=300 VLLTR_FUZZ_FROM=1000000 looks further and elsewhere. */
 const seconds = Number(process.env.VLLTR_FUZZ_SECONDS ?? 0.4);
