@@ -53,11 +53,12 @@ struct Contrastive {
 
 inline Doubles Contrastive::product(const Doubles& a, const Doubles& b, size_t depth, double logScale) const {
   Doubles made(pairs * pairs);
+  const double scale = std::exp(logScale);
   for (size_t i = 0; i < pairs; ++i) {
     for (size_t j = 0; j < pairs; ++j) {
       double sum = 0;
       for (size_t k = 0; k < depth; ++k) sum += a[i * depth + k] * b[j * depth + k];
-      made[i * pairs + j] = std::exp(logScale) * sum;
+      made[i * pairs + j] = scale * sum;
     }
   }
   return made;
@@ -90,6 +91,7 @@ inline Statistics Contrastive::statistics(bool ofRows) const {
 }
 
 inline void Contrastive::gradient() {
+  const double scale = std::exp(logitScale);
   const auto n = static_cast<double>(pairs);
   Doubles rowTerms(pairs), columnTerms(pairs);
   slope.assign(pairs * pairs, 0);
@@ -108,8 +110,8 @@ inline void Contrastive::gradient() {
       slope[i * pairs + j] = x;
       dlogitScale += x * s;
       for (size_t k = 0; k < width; ++k) {
-        dimage[i * width + k] += std::exp(logitScale) * x * text[j * width + k];
-        dtext[j * width + k] += std::exp(logitScale) * x * image[i * width + k];
+        dimage[i * width + k] += scale * x * text[j * width + k];
+        dtext[j * width + k] += scale * x * image[i * width + k];
       }
     }
   }

@@ -91,7 +91,8 @@ Status contrastive(const ContrastiveForward& call);
 Status contrastive(const ContrastiveBackward& call);
 Status contrastive(const ContrastiveLosses& call);
 
-/** into = the statistics of both sets of rows together, for n columns. */
+/** into = the statistics of both sets of rows together, for n columns; without a teacher its last two vectors
+ * mean nothing. */
 Status mergeContrastive(int64_t n, const ContrastiveStatistics& other, const ContrastiveStatistics& into);
 
 }  // namespace vlltr
