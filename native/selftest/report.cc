@@ -17,12 +17,9 @@ struct Checked {
 
 constexpr Checked kOps[] = {
     {"adamw", checkAdamw, timeAdamw},
-#if defined(VLLTR_SELFTEST_ANCHOR_ATTENTION)
     {"anchor-attention", checkAnchorAttention, timeAnchorAttention},
-#endif
-#if defined(VLLTR_SELFTEST_CONTRASTIVE)
     {"contrastive", checkContrastive, timeContrastive},
-#endif
+    {"hosted", checkHosted, timeHosted},
 };
 
 std::string quoted(const std::string& text) {

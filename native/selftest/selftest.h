@@ -64,5 +64,7 @@ void checkAnchorAttention(Selftest& test);
 void timeAnchorAttention(Selftest& test);
 void checkContrastive(Selftest& test);
 void timeContrastive(Selftest& test);
+void checkHosted(Selftest& test);
+void timeHosted(Selftest& test);
 
 }  // namespace vlltr
