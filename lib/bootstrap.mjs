@@ -110,8 +110,8 @@ function typescript() {
   say(`TypeScript built in ${seconds(start)}`);
 }
 
-function addon() {
-  if (!existsSync(join(root, 'CMakeLists.txt'))) return;
+/** What the addon is built from. */
+function addonInputs() {
   const sources = [
     'native',
     'bindings/node',
@@ -129,7 +129,12 @@ function addon() {
     'bindings/glibc.link',
     'package-lock.json',
   ];
-  const inputs = hash(...sources, ...builds);
+  return hash(...sources, ...builds);
+}
+
+function addon() {
+  if (!existsSync(join(root, 'CMakeLists.txt'))) return;
+  const inputs = addonInputs();
   if (upToDate('addon', inputs, ['build/native/Release/vl_ltr.node'])) return;
   const start = performance.now();
   say('building the native addon …');
@@ -153,6 +158,20 @@ function addon() {
   say(`native addon built in ${seconds(start)}`);
 }
 
+/** Who once built the addon with CUDA kernels (`npm run build:cuda`) has it kept in step: it is loaded where there is a card. */
+function cudaAddon() {
+  const file = 'build/native-cuda/Release/vl_ltr.node';
+  if (!existsSync(join(root, file))) return;
+  const inputs = addonInputs();
+  if (upToDate('cuda', inputs, [file])) return;
+  say('building the CUDA kernels …');
+  const build = [join(root, 'native/cuda/build.mjs'), '--required'];
+  const { status, output } = run(process.execPath, build, { quiet: true });
+  if (status === 0) return stamp('cuda', inputs);
+  rmSync(join(root, file)); // one of an older contract must not be loaded
+  say(`no CUDA kernels: ${output.trim().slice(-300)}`);
+}
+
 async function tensorflow() {
   // Set-up in this process: a second one would cost more than the check it makes.
   const { runSetup } = await import(pathToFileURL(join(root, 'dist/lib/cli/setup.js')).href);
@@ -167,6 +186,7 @@ async function tensorflow() {
 dependencies();
 typescript();
 addon();
+cudaAddon();
 await tensorflow();
 const total = performance.now() - started;
 if (total > 3000) say(`ready in ${(total / 1000).toFixed(1)} s`);

@@ -1,4 +1,5 @@
-// Builds the addon with CUDA kernels, build/native-cuda/Release/vl_ltr.node, where there is nvcc; says so where not.
+// Builds the addon with CUDA kernels, build/native-cuda/Release/vl_ltr.node, where there is nvcc; says so where not, which
+// fails with --required.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { findNvcc, NVCC_PLACES } from './find_nvcc.mjs';
@@ -7,6 +8,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const nvcc = findNvcc();
 if (!nvcc) {
   process.stderr.write(`no CUDA kernels are built: there is no nvcc (looked for in ${NVCC_PLACES})\n`);
+  if (process.argv.includes('--required')) process.exit(1);
 } else {
   const tool = `${root}node_modules/cmake-js/bin/cmake-js`;
   const options = ['--out', 'build/native-cuda', '--CDVLLTR_CUDA=ON', `--CDCMAKE_CUDA_COMPILER=${nvcc}`];
