@@ -1,3 +1,5 @@
+import type { CudaInfo } from './cuda.js';
+
 /**
  * The addon's contract: every function that bindings/node/addon.cc exports, and nothing else. The only place in
  * TypeScript that names native functions; bindings/check-contract.mjs compares it with the C++.
@@ -222,57 +224,6 @@ export interface AddonInfo {
 }
 
 export type Isa = 'avx512bf16' | 'avx512' | 'avx2' | 'generic';
-
-export interface CudaInfo {
-  /** Whether this build has CUDA kernels. */
-  readonly built: boolean;
-  /** In CUDA's order; those older than compute capability 8.0 too, which no kernel runs on. */
-  readonly cards: readonly CudaCard[];
-  /** Ops that `selftest` knows. */
-  readonly checked: readonly string[];
-  /** Why there is no card. */
-  readonly why?: string;
-}
-
-export interface CudaCard {
-  readonly name: string;
-  /** Compute capability, "9.0". */
-  readonly capability: string;
-  /** Bytes. */
-  readonly memory: number;
-  /** The CUDA version that the driver has, "13.0". */
-  readonly driver: string;
-}
-
-export interface SelftestReport {
-  readonly ok: boolean;
-  readonly seed: number;
-  readonly card: CudaCard & { readonly multiprocessors: number; readonly runtime: string };
-  readonly ops: readonly SelftestOp[];
-}
-
-export interface SelftestOp {
-  readonly name: string;
-  readonly passed: number;
-  readonly failed: number;
-  readonly seconds: number;
-  /** What each failed check said. */
-  readonly failures: readonly string[];
-  readonly timings: readonly SelftestTiming[];
-}
-
-export interface SelftestTiming {
-  readonly op: string;
-  readonly size: string;
-  readonly precision: string;
-  /** Median, by the device's clock; null where a call failed. */
-  readonly milliseconds: number | null;
-  /** Operations that have to be done, bytes that have to be moved. */
-  readonly flops: number;
-  readonly bytes: number;
-  /** Bytes held beyond inputs and outputs. */
-  readonly workspace: number;
-}
 
 /** A tensor's type (TF_DataType) and shape. */
 export interface TensorType {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import type { CudaInfo } from '../../bindings/addon.js';
+import type { CudaInfo } from '../../bindings/cuda.js';
 import { addonCandidates } from '../../bindings/load.js';
 
 /** The oldest driver that the kernels' CUDA 13 runs on; what TensorFlow's CUDA 12 wants is less. */

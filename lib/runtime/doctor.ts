@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CudaInfo } from '../../bindings/addon.js';
+import type { CudaInfo } from '../../bindings/cuda.js';
 import { CUDA_PACKAGE } from '../../bindings/cudaPackage.js';
 import { installedCudaPackage } from '../../bindings/load.js';
 import { canCapture } from './capture/index.js';

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import type { Addon, SelftestReport, SelftestTiming } from '../../../bindings/addon.js';
+import type { Addon } from '../../../bindings/addon.js';
+import type { SelftestReport, SelftestTiming } from '../../../bindings/cuda.js';
 import { loadAddon } from '../../../bindings/load.js';
 import { check } from '../../errors.js';
 import { describeCards } from '../../runtime/cards.js';
