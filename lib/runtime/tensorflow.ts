@@ -106,6 +106,9 @@ export function registerTensorFlow(installed: InstalledTensorFlow, cpuOnly: bool
   }
   process.env.TF_CPP_MIN_LOG_LEVEL ??= installed.variant === 'cpu' ? '2' : tensorFlowLogLevel(cpuOnly);
   if (cpuOnly) process.env.CUDA_VISIBLE_DEVICES = '-1';
+  // TensorFlow takes oneDNN by itself only where there is AVX-512 with its neural network extensions; with AVX2 alone a
+  // ResNet's step is 2 to 3 times as fast with it, too.
+  process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   restoreRemovedUtilities();
   const quiet = quietName(installed.binding);
   if (existsSync(quiet)) require(quiet); // loads libtensorflow without its greeting
