@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What ptxas warns of that costs most of a Hopper kernel's speed. */
-const SERIALISED = /\(?C75(?:08|10)\)?/;
+const SERIALISED = /\bC75\d\d\b/;
 
 /**
  * Functions in a log, in its order: {name, arch, entry, registers, shared, stack, stores, loads, warnings}. A warning names

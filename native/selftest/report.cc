@@ -6,6 +6,8 @@
 #include <exception>
 #include <memory>
 
+#include "cuda/path.h"
+
 namespace vlltr {
 namespace {
 
@@ -13,13 +15,15 @@ struct Checked {
   const char* name;
   void (*check)(Selftest&);
   void (*time)(Selftest&);
+  bool paths = false;  // there are kernels for some cards beside those for all
 };
 
 constexpr Checked kOps[] = {
     {"adamw", checkAdamw, timeAdamw},
     {"anchor-attention", checkAnchorAttention, timeAnchorAttention},
-    {"contrastive", checkContrastive, timeContrastive},
+    {"contrastive", checkContrastive, timeContrastive, true},
     {"hosted", checkHosted, timeHosted},
+    {"product", checkProduct, timeProduct},
 };
 
 std::string quoted(const std::string& text) {
@@ -65,6 +69,12 @@ std::string jsonOf(const SelftestReport::Op& op) {
          ", \"timings\": " + listed(op.timings, [](const SelftestTiming& t) { return jsonOf(t); }) + "}";
 }
 
+void run(Selftest& test, const Checked& checked, bool bench) {
+  const int failed = test.failed();
+  checked.check(test);
+  if (bench && test.failed() == failed) checked.time(test);
+}
+
 SelftestReport::Op runOp(Device& device, const Checked& checked, const SelftestOptions& options,
                          const Selftest::Say& say) {
   SelftestReport::Op op;
@@ -76,8 +86,14 @@ SelftestReport::Op runOp(Device& device, const Checked& checked, const SelftestO
   };
   Selftest test(device, options.seed, hear);
   try {
-    checked.check(test);
-    if (options.bench && test.failed() == 0) checked.time(test);
+    run(test, checked, options.bench);
+    if (checked.paths && cuda::takesHopper(device)) {
+      const cuda::Path before = cuda::path();
+      cuda::setPath(cuda::Path::kGeneral);
+      test.qualify(", mma.sync");
+      run(test, checked, options.bench);
+      cuda::setPath(before);
+    }
   } catch (const std::exception& error) {
     static_cast<void>(test.ok(op.name, Status(Code::kResourceExhausted, error.what())));
   }

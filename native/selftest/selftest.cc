@@ -17,23 +17,25 @@ void Selftest::expect(const std::string& what, double error, double allowed) {
   good ? ++passed_ : ++failed_;
   char numbers[80];
   std::snprintf(numbers, sizeof numbers, ": error %.2e, allowed %.2e", error, allowed);
-  say_((good ? "  ok    " : "FAILED  ") + what + numbers);
+  say_((good ? "  ok    " : "FAILED  ") + what + qualifier_ + numbers);
 }
 
 bool Selftest::ok(const std::string& what, const Status& status) {
   if (status.ok()) return true;
   ++failed_;
-  say_("FAILED  " + what + ": " + status.message());
+  say_("FAILED  " + what + qualifier_ + ": " + status.message());
   return false;
 }
 
 void Selftest::refused(const std::string& what, const Status& status, Code code) {
   const bool good = status.code() == code;
   good ? ++passed_ : ++failed_;
-  say_((good ? "  ok    " : "FAILED  ") + what + ": " + (status.ok() ? "was not refused" : status.message()));
+  say_((good ? "  ok    " : "FAILED  ") + what + qualifier_ + ": " +
+       (status.ok() ? "was not refused" : status.message()));
 }
 
 void Selftest::timing(SelftestTiming timing) {
+  timing.op += qualifier_;
   char line[240];
   const double seconds = timing.milliseconds / 1e3;
   std::snprintf(line, sizeof line,

@@ -40,6 +40,8 @@ class Selftest {
   void timing(SelftestTiming timing);
   /** Median milliseconds of `call`, after warming up, by events on the device's stream. */
   double median(int repeats, const std::function<Status()>& call);
+  /** Goes behind the names of the ops that are timed, and of what is checked. */
+  void qualify(const std::string& qualifier) { qualifier_ = qualifier; }
 
   int passed() const { return passed_; }
   int failed() const { return failed_; }
@@ -49,6 +51,7 @@ class Selftest {
   Device& device_;
   uint64_t state_;
   Say say_;
+  std::string qualifier_;
   int passed_ = 0, failed_ = 0;
   std::vector<SelftestTiming> timings_;
 };
@@ -66,5 +69,7 @@ void checkContrastive(Selftest& test);
 void timeContrastive(Selftest& test);
 void checkHosted(Selftest& test);
 void timeHosted(Selftest& test);
+void checkProduct(Selftest& test);
+void timeProduct(Selftest& test);
 
 }  // namespace vlltr

@@ -1,0 +1,313 @@
+// Products of bf16 matrices on Hopper: C = A B^T in fp32, tile by tile, each tile handed to an epilogue while
+// it is in registers. One warpgroup feeds a ring of stages in shared memory by the copy engine, two multiply;
+// blocks are persistent, so the ring already fills for the next tile while an epilogue runs.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
+#include "cuda/device.h"
+#include "cuda/hopper_form.cuh"
+#include "cuda/hopper_map.h"
+#include "cuda/hopper_ptx.cuh"
+#include "cuda/hopper_wgmma.cuh"
+
+namespace vlltr::cuda::hopper {
+
+/** A split operand's product is the sum of three terms: low high + high low + high high. */
+struct Maps {
+  CUtensorMap part[2];  // high, low
+};
+
+template <int kProducts>
+struct Call {
+  Maps a[kProducts], b[kProducts];
+  int steps[kProducts];  // of kDeep, in a term
+  int terms;             // 1 or 3
+  int rows, columns;
+  Order order;  // of clusters' tiles
+  bool spread;  // one product's steps are shared out evenly
+  int lead;     // steps that one warpgroup is ahead of the other, 0 where it does not matter
+  // Of each 128 rows and columns Epilogue::kLineBytes that go with the tile.
+  const char *rowLines, *columnLines;
+};
+
+/** Where a block's tile is. */
+template <class Form>
+__device__ __forceinline__ void place(const Order& order, int index, int rank, int* row, int* column) {
+  order.at(index, row, column);
+  *row = (*row * Form::kDown + (Form::kDown > 1 ? rank : 0)) * kTileRows;
+  *column = (*column * Form::kBeside + (Form::kBeside > 1 ? rank : 0)) * Form::kTileColumns;
+}
+
+/** This block's part of an operand's stage; it goes to all blocks of the cluster where they share it. */
+template <Major kMajor, int kLines, int kSharers>
+__device__ __forceinline__ void load(uint32_t to, const CUtensorMap* map, int line, int depth, int rank,
+                                     uint32_t full) {
+  constexpr int kPart = kLines / kSharers;
+  constexpr auto kAll = static_cast<uint16_t>((1 << kSharers) - 1);
+  const int first = kSharers > 1 ? rank * kPart : 0;
+#pragma unroll
+  for (int i = 0; i < kPart; i += kMajor == Major::kDepth ? kPart : 64) {
+    const uint32_t at = to + (first + i) * 128;
+    const int x = kMajor == Major::kDepth ? depth : line + first + i;
+    const int y = kMajor == Major::kDepth ? line + first : depth;
+    if constexpr (kSharers > 1) {
+      copyBox(at, map, x, y, full, kAll);
+    } else {
+      copyBox(at, map, x, y, full);
+    }
+  }
+}
+
+/** One thread's work: every stage of every tile of this block. */
+template <class Form, class Epilogue>
+__device__ __forceinline__ void feed(const Call<Form::kProducts>& call, Layout<Form, Epilogue> layout,
+                                     Work work, int rank) {
+  using L = Layout<Form, Epilogue>;
+  Place<L::kStages> stage;
+  Place<2> slot;
+  for (Span span; work.next(&span);) {
+    int row, column;
+    place<Form>(call.order, span.tile, rank, &row, &column);
+    if constexpr (L::kLineBytes > 0) {
+      awaitBarrier(layout.linesEmpty(slot.at), slot.parity ^ 1);
+      const uint32_t full = layout.linesFull(slot.at), to = layout.lines(slot.at);
+      expectBytes(full, 2 * L::kLineBytes);
+      copyBytes(to, call.rowLines + static_cast<int64_t>(row / kTileRows) * L::kLineBytes, L::kLineBytes,
+                full);
+      copyBytes(to + L::kLineBytes,
+                call.columnLines + static_cast<int64_t>(column / Form::kTileColumns) * L::kLineBytes,
+                L::kLineBytes, full);
+      slot.advance();
+    }
+#pragma unroll
+    for (int p = 0; p < Form::kProducts; ++p) {
+      const int steps = call.steps[p];
+      const int begin = Form::kProducts == 1 ? span.begin : 0;
+      const int end = Form::kProducts == 1 ? span.end : steps * call.terms;
+      // The small terms come first, so that the sums lose less of them.
+      int term = begin / steps, depth = begin % steps * kDeep;
+      for (int step = begin; step < end; ++step, stage.advance()) {
+        const bool split = call.terms > 1;
+        awaitBarrier(layout.empty(stage.at), stage.parity ^ 1);
+        const uint32_t full = layout.full(stage.at);
+        expectBytes(full, Form::kStageBytes);
+        load<Form::kA, kTileRows, Form::kBeside>(layout.a(stage.at), &call.a[p].part[split && term == 0], row,
+                                                 depth, rank, full);
+        load<Form::kB, Form::kTileColumns, Form::kDown>(
+            layout.b(stage.at), &call.b[p].part[split && term == 1], column, depth, rank, full);
+        if ((depth += kDeep) == steps * kDeep) depth = 0, ++term;
+      }
+    }
+  }
+}
+
+/**
+ * A warpgroup's work: its 64 rows of every tile, each followed by the epilogue. Of two products the epilogue
+ * sees the first one's sums already while the second is multiplied, in Epilogue::kEarly pieces.
+ */
+template <class Form, class Epilogue>
+__device__ __forceinline__ void consume(const Call<Form::kProducts>& call, Layout<Form, Epilogue> layout,
+                                        char* memory, Work work, int rank, int warpgroup,
+                                        const Epilogue& epilogue) {
+  using L = Layout<Form, Epilogue>;
+  constexpr int kC = Form::kCluster, kLast = Form::kProducts - 1;
+  using OfTile = Sums<Form::kTileColumns>;
+  const int lane = threadIdx.x % 32;
+  typename Epilogue::State state;
+  Place<L::kStages> stage;
+  Place<2> slot;
+  // The stage whose products are not known to be over. Each warp says that it has done with a stage, in every
+  // block of the cluster, as all of them write into it.
+  int held = -1;
+  const auto release = [&] {
+    if (held < 0) return;
+    if (kC == 1) {
+      if (lane == 0) arrive(layout.empty(held));
+    } else if (lane < kC) {
+      arriveRemote(layout.empty(held), lane);
+    }
+  };
+  const auto step = [&]<bool kAdd>(OfTile& sums, std::bool_constant<kAdd>) {
+    awaitBarrier(layout.full(stage.at), stage.parity);
+    const uint64_t a = describe<Form::kA>(layout.a(stage.at) + warpgroup * kBoxBytes);
+    const uint64_t b = describe<Form::kB>(layout.b(stage.at));
+    beginProducts();
+    multiply<Form::kA, Form::kB, kAdd>(sums, a, b);
+#pragma unroll
+    for (int k = 1; k < kDeep / 16; ++k) {
+      multiply<Form::kA, Form::kB, true>(sums, a + k * kDepthAdvance<Form::kA>,
+                                         b + k * kDepthAdvance<Form::kB>);
+    }
+    commitProducts();
+    awaitProducts<1>();
+    release();
+    held = stage.at;
+    stage.advance();
+  };
+  constexpr std::false_type kSet;
+  constexpr std::true_type kMore;
+  for (Span span; work.next(&span);) {
+    Tile tile = {};
+    place<Form>(call.order, span.tile, rank, &tile.row, &tile.column);
+    tile.row += warpgroup * 64;
+    tile.rows = call.rows, tile.columns = call.columns;
+    tile.number = (span.tile * kC + rank) * kConsumers + warpgroup;
+    tile.later = span.later, tile.last = span.begin == 0;
+    tile.scratch = memory + L::kScratchAt;
+    if constexpr (L::kLineBytes > 0) {
+      tile.rowLines = memory + L::kLinesAt + 2 * L::kLineBytes * slot.at;
+      tile.columnLines = tile.rowLines + L::kLineBytes;
+    }
+    // One warpgroup stays behind, so that its products go on while the other has its epilogue.
+    if (call.lead > 0 && warpgroup == 1) synchronizeThreads(kLeadBarrier, 128 * kConsumers);
+    OfTile sums[Form::kProducts];
+    int done = 0;
+    const auto lead = [&] {
+      if (++done == call.lead && warpgroup == 0) arriveThreads(kLeadBarrier, 128 * kConsumers);
+    };
+    if constexpr (kLast > 0) {
+      const int steps = call.steps[0] * call.terms;
+      step(sums[0], kSet), lead();
+      for (int i = 1; i < steps; ++i) step(sums[0], kMore), lead();
+      if (Epilogue::kEarly > 0) {
+        awaitProducts<0>();
+        release();
+        held = -1;
+        pin(sums[0]);
+      }
+    }
+    const int steps = Form::kProducts == 1 ? span.end - span.begin : call.steps[kLast] * call.terms;
+    step(sums[kLast], kSet), lead();
+    int i = 1;
+    if constexpr (Epilogue::kEarly > 0) {
+      if (L::kLineBytes > 0) awaitBarrier(layout.linesFull(slot.at), slot.parity);
+      epilogue.early(0, tile, sums[0], state);
+#pragma unroll
+      for (int piece = 1; piece < Epilogue::kEarly; ++piece) {
+        if (i < steps) step(sums[kLast], kMore), lead(), ++i;
+        epilogue.early(piece, tile, sums[0], state);
+      }
+    }
+    for (; i < steps; ++i) step(sums[kLast], kMore), lead();
+    awaitProducts<0>();
+    release();
+    held = -1;
+    pin(sums[kLast]);
+    if constexpr (L::kLineBytes > 0 && Epilogue::kEarly == 0)
+      awaitBarrier(layout.linesFull(slot.at), slot.parity);
+    epilogue(tile, sums, state);
+    if constexpr (L::kLineBytes > 0) {
+      __syncwarp();
+      if (lane == 0) arrive(layout.linesEmpty(slot.at));
+      slot.advance();
+    }
+  }
+  epilogue.finish(state);
+}
+
+template <class Form, class Epilogue>
+__global__ void __launch_bounds__(kThreads, 1)
+    product(const __grid_constant__ Call<Form::kProducts> call, const __grid_constant__ Epilogue epilogue) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  using L = Layout<Form, Epilogue>;
+  extern __shared__ char memory[];
+  const uint32_t aligned = (sharedAddress(memory) + kAtomBytes - 1) & ~uint32_t{kAtomBytes - 1};
+  const L layout = {aligned};
+  const int rank = Form::kCluster == 1 ? 0 : clusterRank();
+  if (threadIdx.x == 0) {
+    for (int stage = 0; stage < L::kStages; ++stage) {
+      initBarrier(layout.full(stage), 1);
+      initBarrier(layout.empty(stage), 4 * kConsumers * Form::kCluster);
+    }
+    for (int slot = 0; slot < 2; ++slot) {
+      initBarrier(layout.linesFull(slot), 1), initBarrier(layout.linesEmpty(slot), 4 * kConsumers);
+    }
+    publishBarriers();
+    for (int p = 0; p < Form::kProducts; ++p)
+      prefetchMap(&call.a[p].part[0]), prefetchMap(&call.b[p].part[0]);
+  }
+  __syncthreads();
+  if (Form::kCluster > 1) synchronizeCluster();
+  const Work work(call.order.count(), call.steps[0] * call.terms, call.spread, blockIdx.x / Form::kCluster,
+                  gridDim.x / Form::kCluster);
+  const int warpgroup = __shfl_sync(0xffffffff, threadIdx.x / 128, 0);
+  if (warpgroup == 0) {
+    giveRegisters<40>();
+    if (threadIdx.x == 0) feed<Form, Epilogue>(call, layout, work, rank);
+  } else {
+    takeRegisters<232>();
+    consume<Form, Epilogue>(call, layout, memory + (aligned - sharedAddress(memory)), work, rank,
+                            warpgroup - 1, epilogue);
+  }
+  // No block ends while another may still write to it.
+  if (Form::kCluster > 1) {
+    __syncwarp();
+    synchronizeCluster();
+  }
+#endif
+}
+
+/** How a product is done. */
+struct Manner {
+  const void *rowLines = nullptr, *columnLines = nullptr;
+  bool spread = false;      // of one product: see Work; the epilogue minds `later` and `last`
+  bool rightFirst = false;  // see Order
+  int lead = 0;             // see Call; of an epilogue that takes long
+};
+
+/** Enqueues a product of rows by columns. Depths are the operands' own; all of an operand's edges may be
+ * ragged. Callers see to it that the card is of compute capability 9.0. */
+template <class Form, class Epilogue>
+Status launch(const Device::Data& device, const HopperMatrix (&a)[Form::kProducts],
+              const HopperMatrix (&b)[Form::kProducts], const Epilogue& epilogue, const Manner& manner = {}) {
+  Call<Form::kProducts> call;
+  call.terms = a[0].low != 0 ? 3 : 1;
+  for (int p = 0; p < Form::kProducts; ++p) {
+    const bool deepA = Form::kA == Major::kDepth, deepB = Form::kB == Major::kDepth;
+    call.rows = static_cast<int>(deepA ? a[p].rows : a[p].columns);
+    call.columns = static_cast<int>(deepB ? b[p].rows : b[p].columns);
+    call.steps[p] = static_cast<int>(((deepA ? a[p].columns : a[p].rows) + kDeep - 1) / kDeep);
+    for (int part = 0; part < (call.terms > 1 ? 2 : 1); ++part) {
+      VLLTR_RETURN_IF_ERROR(
+          mapMatrix(a[p].part(part), deepA ? kTileRows / Form::kBeside : kDeep, &call.a[p].part[part]));
+      VLLTR_RETURN_IF_ERROR(mapMatrix(b[p].part(part), deepB ? Form::kTileColumns / Form::kDown : kDeep,
+                                      &call.b[p].part[part]));
+    }
+  }
+  const int high = kTileRows * Form::kDown, wide = Form::kTileColumns * Form::kBeside;
+  call.order = {(call.rows + high - 1) / high, (call.columns + wide - 1) / wide, manner.rightFirst};
+  call.spread = manner.spread;
+  // Never so far that the ring does not hold the lead, and a tile more than the ring.
+  const int least =
+      call.steps[0] * call.terms + (Form::kProducts > 1 ? call.steps[Form::kProducts - 1] * call.terms : 0);
+  call.lead = manner.spread || least <= Layout<Form, Epilogue>::kStages ? 0 : manner.lead;
+  call.rowLines = static_cast<const char*>(manner.rowLines);
+  call.columnLines = static_cast<const char*>(manner.columnLines);
+  const auto kernel = product<Form, Epilogue>;
+  constexpr int kBytes = Layout<Form, Epilogue>::kBytes;
+  VLLTR_RETURN_IF_ERROR(
+      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes),
+            "asking for shared memory"));
+  cudaLaunchAttribute cluster;
+  cluster.id = cudaLaunchAttributeClusterDimension;
+  cluster.val.clusterDim.x = Form::kCluster, cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
+  cudaLaunchConfig_t config = {};
+  const int64_t pieces =
+      static_cast<int64_t>(call.order.count()) * (call.spread ? call.steps[0] * call.terms : 1);
+  const auto clusters =
+      static_cast<int>(std::min<int64_t>(pieces, device.card.multiprocessors / Form::kCluster));
+  config.gridDim = dim3(static_cast<unsigned>(clusters * Form::kCluster));
+  config.blockDim = dim3(kThreads);
+  config.dynamicSmemBytes = kBytes;
+  config.stream = device.stream;
+  config.attrs = &cluster;
+  config.numAttrs = Form::kCluster > 1 ? 1 : 0;
+  return check(cudaLaunchKernelEx(&config, kernel, call, epilogue), "launching a product");
+}
+
+}  // namespace vlltr::cuda::hopper
