@@ -3,11 +3,13 @@
 #include "cuda/arena.h"
 #include "cuda/contrastive.h"
 #include "cuda/contrastive_gradient.cuh"
+#include "cuda/contrastive_hopper.h"
 #include "cuda/contrastive_lines.cuh"
 #include "cuda/contrastive_plan.h"
 #include "cuda/contrastive_prepare.cuh"
 #include "cuda/device.h"
 #include "cuda/features.cuh"
+#include "cuda/path.h"
 
 namespace vlltr::cuda {
 namespace {
@@ -156,13 +158,15 @@ class Backward {
 
 }  // namespace
 
-int64_t contrastiveWorkspace(const Device&, const ContrastiveBackward& call) {
+int64_t contrastiveWorkspace(const Device& device, const ContrastiveBackward& call) {
+  if (takesHopper(device)) return contrastiveHopperWorkspace(device, call);
   Arena arena;
   Backward(call).arrange(arena);
   return arena.bytes();
 }
 
 Status contrastive(Device& device, const ContrastiveBackward& call) {
+  if (takesHopper(device)) return contrastiveHopper(device, call);
   const std::lock_guard lock(device.data().enqueue);
   const Current current(device);
   DeviceMemory memory;

@@ -1,11 +1,13 @@
 #include "cuda/arena.h"
 #include "cuda/contrastive.h"
+#include "cuda/contrastive_hopper.h"
 #include "cuda/contrastive_lines.cuh"
 #include "cuda/contrastive_plan.h"
 #include "cuda/contrastive_prepare.cuh"
 #include "cuda/contrastive_statistics.cuh"
 #include "cuda/device.h"
 #include "cuda/features.cuh"
+#include "cuda/path.h"
 
 namespace vlltr::cuda {
 namespace {
@@ -191,13 +193,15 @@ class Forward {
 
 }  // namespace
 
-int64_t contrastiveWorkspace(const Device&, const ContrastiveForward& call) {
+int64_t contrastiveWorkspace(const Device& device, const ContrastiveForward& call) {
+  if (takesHopper(device)) return contrastiveHopperWorkspace(device, call);
   Arena arena;
   Forward(call).arrange(arena);
   return arena.bytes();
 }
 
 Status contrastive(Device& device, const ContrastiveForward& call) {
+  if (takesHopper(device)) return contrastiveHopper(device, call);
   const std::lock_guard lock(device.data().enqueue);
   const Current current(device);
   DeviceMemory memory;

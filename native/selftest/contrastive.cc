@@ -69,8 +69,9 @@ void compare(Selftest& test, const std::string& what, const ContrastiveProblem& 
               gradientAllowed(p, data, expected.dimage, data.text));
   test.expect(what + ", dtext", mostDifferent(got.dtext, expected.dtext),
               gradientAllowed(p, data, expected.dtext, data.image));
+  // Of few pairs, errors of similarities do not cancel each other.
   test.expect(what + ", dlogitScale", std::abs(got.dlogitScale[0] - expected.dlogitScale),
-              2 * s * (expected.products + 1e-3 * p.scale * data.dloss));
+              2 * s * (expected.products + p.scale * data.dloss / static_cast<double>(p.size)));
 }
 
 std::string name(const ContrastiveProblem& p) {
@@ -169,7 +170,7 @@ void exhaust(Selftest& test) {
   ContrastiveBackward backward;
   for (ContrastiveInputs* call :
        {static_cast<ContrastiveInputs*>(&forward), static_cast<ContrastiveInputs*>(&backward)}) {
-    call->rows = 128, call->columns = int64_t{1} << 30, call->student.width = int64_t{1} << 14;
+    call->rows = 128, call->columns = int64_t{1} << 40, call->student.width = int64_t{1} << 14;
   }
   test.refused("contrastive forward, no memory", cuda::contrastive(test.device(), forward),
                Code::kResourceExhausted);

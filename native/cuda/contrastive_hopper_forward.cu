@@ -1,0 +1,188 @@
+#include "cuda/contrastive_hopper.h"
+#include "cuda/contrastive_hopper_features.h"
+#include "cuda/contrastive_hopper_plan.h"
+#include "cuda/contrastive_hopper_statistics.cuh"
+#include "cuda/contrastive_lines.cuh"
+#include "cuda/contrastive_prepare.cuh"
+#include "cuda/device.h"
+#include "cuda/reduce.cuh"
+
+namespace vlltr::cuda {
+namespace {
+
+using hopper::Form;
+using hopper::Major;
+
+constexpr int64_t kHalfTile = 64;
+constexpr int kSumThreads = 256;
+
+/** sum_ij t_ij S_ij from the sums that warps left. */
+__global__ void __launch_bounds__(kSumThreads)
+    sumTargets(const double2* warps, int count, const ContrastiveScalars* scalars, float smoothing,
+               int64_t columns, float* targetSum) {
+  double match = 0, all = 0;
+  for (int i = threadIdx.x; i < count; i += kSumThreads) match += warps[i].x, all += warps[i].y;
+  match = blockSum<kSumThreads>(match);
+  all = blockSum<kSumThreads>(all);
+  if (threadIdx.x != 0) return;
+  const double keep = 1.0 - smoothing, smooth = static_cast<double>(smoothing) / static_cast<double>(columns);
+  const double sum = (keep == 0 ? 0 : keep * match) + (smooth == 0 ? 0 : smooth * all);
+  *targetSum = static_cast<float>(sum * static_cast<double>(scalars->scale));
+}
+
+struct Workspace {
+  ContrastiveScalars* scalars;
+  float* weights;
+  HopperLineTile *rowLines, *columnLines;
+  float *rowPartials, *columnPartials, *rowState, *columnState;
+  double2* targets;
+  __nv_bfloat16 *texts, *teacherTexts, *images, *teacherImages;
+};
+
+class Forward {
+ public:
+  Forward(const Device& device, const ContrastiveForward& call)
+      : call_(call),
+        targets_(device.card().multiprocessors * hopper::kConsumers * 4),
+        blocks_(hopperForwardBlocks(call.rows, call.columns)),
+        split_(call.precision == Precision::kFloat32),
+        teacher_(call.teacher.width > 0) {}
+
+  Workspace arrange(Arena& arena) const {
+    const int64_t width = featureRow(call_.student.width, split_);
+    const int64_t teacherWidth = featureRow(call_.teacher.width, split_);
+    return {arena.take<ContrastiveScalars>(1),
+            arena.take<float>(call_.rows),
+            arena.take<HopperLineTile>(hopperLineTiles(call_.rows)),
+            arena.take<HopperLineTile>(hopperLineTiles(call_.columns)),
+            arena.take<float>(kPartialFloats * (blocks_.columns / kSimilarityTile) * blocks_.rows),
+            arena.take<float>(kPartialFloats * (blocks_.rows / kHalfTile) * blocks_.columns),
+            arena.take<float>(kPartialFloats * call_.rows),
+            arena.take<float>(kPartialFloats * blocks_.columns),
+            arena.take<double2>(targets_),
+            arena.take<__nv_bfloat16>(blocks_.columns * width),
+            arena.take<__nv_bfloat16>(blocks_.columns * teacherWidth),
+            arena.take<__nv_bfloat16>(blocks_.rows * width),
+            arena.take<__nv_bfloat16>(blocks_.rows * teacherWidth)};
+  }
+
+  Status enqueue(const Device::Data& device, const Workspace& work) const {
+    cudaError_t error = prepareContrastive(device.stream, call_, nullptr, work.scalars, work.weights);
+    if (error == cudaSuccess) {
+      error = layHopperLines(device.stream, {call_.rows, {}, call_.rowLabels, work.weights, work.rowLines},
+                             {call_.columns, {}, call_.columnLabels, nullptr, work.columnLines});
+    }
+    if (error == cudaSuccess) {
+      error =
+          cudaMemsetAsync(work.targets, 0, static_cast<size_t>(targets_) * sizeof(double2), device.stream);
+    }
+    VLLTR_RETURN_IF_ERROR(check(error, "preparing the contrastive forward pass"));
+    for (int64_t column = 0; column < call_.columns; column += blocks_.columns) {
+      for (int64_t row = 0; row < call_.rows; row += blocks_.rows) {
+        VLLTR_RETURN_IF_ERROR(check(convert(device.stream, work, row, column), "converting features"));
+        VLLTR_RETURN_IF_ERROR(enqueueBlock(device, work, row, column));
+      }
+    }
+    sumTargets<<<1, kSumThreads, 0, device.stream>>>(work.targets, targets_, work.scalars, call_.smoothing,
+                                                     call_.columns, call_.targetSum);
+    return check(cudaGetLastError(), "summing targets");
+  }
+
+ private:
+  int64_t rowsAt(int64_t row) const { return std::min(blocks_.rows, call_.rows - row); }
+  int64_t columnsAt(int64_t column) const { return std::min(blocks_.columns, call_.columns - column); }
+
+  /** What the block needs and its predecessor did not. */
+  cudaError_t convert(cudaStream_t stream, const Workspace& work, int64_t row, int64_t column) const {
+    FeatureConversion list[kConversions] = {};
+    int count = 0;
+    const auto add = [&](const float* from, int64_t first, __nv_bfloat16* to, int64_t lines, int64_t width) {
+      list[count++] = {from + first * width, to, lines, width};
+    };
+    if (row == 0) {
+      add(call_.student.text, column, work.texts, columnsAt(column), call_.student.width);
+      add(call_.teacher.text, column, work.teacherTexts, columnsAt(column), call_.teacher.width);
+    }
+    if (column == 0 || blocks_.rows < call_.rows) {
+      add(call_.student.image, row, work.images, rowsAt(row), call_.student.width);
+      add(call_.teacher.image, row, work.teacherImages, rowsAt(row), call_.teacher.width);
+    }
+    return convertFeatures(stream, list, split_);
+  }
+
+  Status enqueueBlock(const Device::Data& device, const Workspace& work, int64_t row, int64_t column) const {
+    const auto rows = static_cast<int>(rowsAt(row)), columns = static_cast<int>(columnsAt(column));
+    const auto rowTiles = static_cast<int>(roundUp(rows, kHalfTile) / kHalfTile);
+    const auto columnTiles = static_cast<int>(roundUp(columns, kSimilarityTile) / kSimilarityTile);
+    const auto rowStride = static_cast<int>(blocks_.rows), columnStride = static_cast<int>(blocks_.columns);
+    const HopperMatrix images = hopperFeatures(work.images, rows, call_.student.width, split_);
+    const HopperMatrix texts = hopperFeatures(work.texts, columns, call_.student.width, split_);
+    const hopper::Manner manner = {work.rowLines + row / kHopperLines,
+                                   work.columnLines + column / kHopperLines, false, false, kHopperLead};
+    const auto epilogue = [&]<bool kTeacher>(HopperStatistics<kTeacher> made) {
+      made.scalars = work.scalars;
+      made.rowPartials = work.rowPartials, made.columnPartials = work.columnPartials;
+      made.rowStride = rowStride, made.columnStride = columnStride;
+      made.rowPlane = made.rowStride * columnTiles, made.columnPlane = made.columnStride * rowTiles;
+      made.targets = work.targets;
+      return made;
+    };
+    if (teacher_) {
+      using Pair = Form<128, 2, Major::kDepth, Major::kDepth, hopper::Share::kB>;
+      const HopperMatrix teacherImages =
+          hopperFeatures(work.teacherImages, rows, call_.teacher.width, split_);
+      const HopperMatrix teacherTexts =
+          hopperFeatures(work.teacherTexts, columns, call_.teacher.width, split_);
+      VLLTR_RETURN_IF_ERROR(hopper::launch<Pair>(device, {teacherImages, images}, {teacherTexts, texts},
+                                                 epilogue(HopperStatistics<true>{}), manner));
+    } else {
+      using Single = Form<128, 1, Major::kDepth, Major::kDepth, hopper::Share::kB>;
+      VLLTR_RETURN_IF_ERROR(
+          hopper::launch<Single>(device, {images}, {texts}, epilogue(HopperStatistics<false>{}), manner));
+    }
+    const LineMerge rowMerge = {rows,
+                                columnTiles,
+                                work.rowPartials,
+                                rowStride,
+                                work.rowState + row,
+                                call_.rows,
+                                column == 0,
+                                column + columns == call_.columns,
+                                linesFrom(call_.rowStatistics, row)};
+    const LineMerge columnMerge = {columns,
+                                   rowTiles,
+                                   work.columnPartials,
+                                   columnStride,
+                                   work.columnState,
+                                   blocks_.columns,
+                                   row == 0,
+                                   row + rows == call_.rows,
+                                   linesFrom(call_.columnStatistics, column)};
+    return check(mergeLines(device.stream, rowMerge, columnMerge, teacher_), "merging statistics");
+  }
+
+  const ContrastiveForward& call_;
+  int targets_;
+  SimilarityBlocks blocks_;
+  bool split_, teacher_;
+};
+
+}  // namespace
+
+int64_t contrastiveHopperWorkspace(const Device& device, const ContrastiveForward& call) {
+  Arena arena;
+  Forward(device, call).arrange(arena);
+  return arena.bytes();
+}
+
+Status contrastiveHopper(Device& device, const ContrastiveForward& call) {
+  const std::lock_guard lock(device.data().enqueue);
+  const Current current(device);
+  DeviceMemory memory;
+  VLLTR_RETURN_IF_ERROR(memory.reserve(device, contrastiveHopperWorkspace(device, call)));
+  Arena arena(memory.as<void>());
+  const Forward forward(device, call);
+  return forward.enqueue(device.data(), forward.arrange(arena));
+}
+
+}  // namespace vlltr::cuda
