@@ -1,11 +1,9 @@
 #include <algorithm>
 
-#include "cuda/anchor_attend.h"
+#include "cuda/anchor_attend.cuh"
 #include "cuda/anchor_math.h"
-#include "cuda/bfloat16.h"
 #include "cuda/device.h"
 #include "cuda/gemm.cuh"
-#include "cuda/reduce.cuh"
 
 namespace vlltr::cuda {
 namespace {
@@ -13,63 +11,6 @@ namespace {
 constexpr int kThreads = 256, kWarps = kThreads / kWarp;
 // Images of a block: fewer where classes have so many anchors that shared memory would not hold them.
 constexpr int kFewAnchors = 256, kManyImages = 16, kFewImages = 8;
-
-struct Attend {
-  AttendCall call;
-  const int32_t* firstRow;
-  const float* keyScale;
-  const float* gram;
-  const int64_t* gramAt;
-  int classRows;  // the most
-
-  explicit Attend(const AttendCall& from)
-      : call(from),
-        firstRow(from.table->firstRow),
-        keyScale(from.table->keyScale),
-        gram(from.table->gram),
-        gramAt(from.table->gramAt),
-        classRows(static_cast<int>(from.table->mostClassRows)) {}
-};
-
-/** One class and some images. */
-struct Part {
-  int64_t c, row, column;  // class, its first anchor in the table and in the chunk
-  int anchors;
-  int64_t firstImage;
-  int images;
-
-  __device__ Part(const Attend& with, int tileImages) {
-    c = with.call.chunk.firstClass + blockIdx.x;
-    row = with.firstRow[c];
-    anchors = with.firstRow[c + 1] - static_cast<int>(row);
-    column = row - with.call.chunk.firstRow;
-    firstImage = static_cast<int64_t>(blockIdx.y) * tileImages;
-    images = static_cast<int>(min(int64_t{tileImages}, with.call.batch - firstImage));
-  }
-};
-
-/** Puts a number as high and low parts where there is room for the low one. */
-__device__ __forceinline__ void put(uint16_t* to, int64_t low, float value) {
-  const SplitFloat pair = splitFloat(value);
-  to[0] = pair.high;
-  if (low != 0) to[low] = pair.low;
-}
-
-/** Zeros behind the last anchor and the last class: the products go on to the next multiple of 32. */
-__device__ void clearEnds(const Attend& with, const Part& part) {
-  const AnchorScores& to = with.call.scores;
-  const AnchorChunk& chunk = with.call.chunk;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-  const int64_t column = chunk.rows + lane, end = (chunk.rows + 31) / 32 * 32;
-  const int64_t classColumn = chunk.classes + lane, classEnd = (chunk.classes + 31) / 32 * 32;
-  for (int i = warp; i < 2 * part.images; i += kWarps) {
-    const int64_t line = part.firstImage + i % part.images + (i < part.images ? 0 : with.call.batch);
-    if (column < end) put(to.gradient + line * to.stride + column, to.gradientLow, 0);
-    if (to.sums != nullptr && classColumn < classEnd) {
-      put(to.sums + line * to.classStride + classColumn, to.sumsLow, 0);
-    }
-  }
-}
 
 /** The weights of one image into `a` (every kStride-th number), by a warp. */
 template <int kStride>
@@ -110,7 +51,7 @@ __device__ void multiplyGram(const float* gram, int anchors, const float* a, flo
 
 /** What flows back into the scores of one image, by a warp. */
 template <int kStride>
-__device__ void differentiate(const Attend& with, const Part& part, int64_t b, const AttentionSlope& slope,
+__device__ void differentiate(const Attend& with, const AttendPart& part, int64_t b, const AttentionSlope& slope,
                               const float* a, const float* product) {
   const AnchorScores& to = with.call.scores;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -139,24 +80,6 @@ __device__ void differentiate(const Attend& with, const Part& part, int64_t b, c
   put(sums + with.call.batch * to.classStride, to.sumsLow, values);
 }
 
-/** A class without anchors. */
-__device__ void attendToNone(const Attend& with, const Part& part) {
-  const AttendCall& call = with.call;
-  const AnchorScores& to = call.scores;
-  const int64_t local = part.c - call.chunk.firstClass;
-  for (int i = static_cast<int>(threadIdx.x); i < part.images; i += kThreads) {
-    const int64_t b = part.firstImage + i;
-    if (call.logits != nullptr) call.logits[b * call.classes + part.c] = -INFINITY;
-    if (to.sums != nullptr) {
-      put(to.sums + b * to.classStride + local, to.sumsLow, 0);
-      put(to.sums + (call.batch + b) * to.classStride + local, to.sumsLow, 0);
-    }
-  }
-  if (call.scaleTerms != nullptr && threadIdx.x == 0) {
-    call.scaleTerms[part.c * gridDim.y + blockIdx.y] = 0;
-  }
-}
-
 /** A block one class and kImages images. */
 template <int kImages, bool kGradient>
 __global__ void __launch_bounds__(kThreads) attendKernel(const __grid_constant__ Attend with) {
@@ -165,10 +88,10 @@ __global__ void __launch_bounds__(kThreads) attendKernel(const __grid_constant__
   extern __shared__ __align__(16) float shared[];
   float *const a = shared, *const product = shared + with.classRows * kStride;
   const AttendCall& call = with.call;
-  const Part part(with, kImages);
+  const AttendPart part(with, kImages);
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-  if (kGradient && blockIdx.x == gridDim.x - 1) clearEnds(with, part);
-  if (part.anchors == 0) attendToNone(with, part);
+  if (kGradient && blockIdx.x == gridDim.x - 1) clearEnds<kThreads>(with, part);
+  if (part.anchors == 0) attendToNone<kThreads>(with, part);
 
   for (int i = warp; i < kImages && part.anchors > 0; i += kWarps) {
     if (i < part.images) {
@@ -251,12 +174,15 @@ AnchorScores::AnchorScores(Arena& arena, int64_t batch, int64_t mostRows, int64_
   sums = arena.take<uint16_t>(2 * sumsLow);
 }
 
-int64_t attendTiles(int64_t batch, int64_t mostClassRows) {
-  const int64_t images = mostClassRows <= kFewAnchors ? kManyImages : kFewImages;
+int64_t attendTiles(int64_t batch, const AnchorTableMemory& table) {
+  const int64_t images = table.gramParts != nullptr          ? kClassImages
+                         : table.mostClassRows <= kFewAnchors ? kManyImages
+                                                              : kFewImages;
   return (batch + images - 1) / images;
 }
 
 Status attend(cudaStream_t stream, const AttendCall& call) {
+  if (call.table->gramParts != nullptr) return attendByClass(stream, call);
   const Attend with(call);
   const bool few = call.table->mostClassRows <= kFewAnchors;
   if (call.dlogits != nullptr) {

@@ -49,8 +49,8 @@ struct AttendCall {
   double* scaleTerms = nullptr;  // [C, attendTiles(B, ...)]: parts of the gradient of logitScale
 };
 
-/** Tiles of images that a class is attended to in, where no class has more than so many anchors. */
-int64_t attendTiles(int64_t batch, int64_t mostClassRows);
+/** Tiles of images that a class is attended to in. */
+int64_t attendTiles(int64_t batch, const AnchorTableMemory& table);
 
 Status attend(cudaStream_t stream, const AttendCall& call);
 

@@ -76,7 +76,7 @@ struct Plan {
       mostClasses = std::max(mostClasses, chunk.classes);
     }
     gradientParts = cuda::gradientParts(batch, table.width, mostRows, multiprocessors);
-    attendTiles = cuda::attendTiles(batch, table.mostClassRows);
+    attendTiles = cuda::attendTiles(batch, *table.device);
   }
 };
 

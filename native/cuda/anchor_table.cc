@@ -9,8 +9,10 @@
 #include <utility>
 
 #include "cuda/anchor_attention.h"
+#include "cuda/anchor_gram.h"
 #include "cuda/arena.h"
 #include "cuda/device.h"
+#include "cuda/path.h"
 #include "ops/anchor_table.h"
 
 namespace vlltr {
@@ -22,6 +24,7 @@ constexpr int64_t kPieceBytes = int64_t{64} << 20;
 // Rows are whole steps of the products' depth.
 constexpr int64_t kStride = 64;
 
+/** `gramFloats` 0: in parts. */
 void layOut(Arena& arena, int64_t rows, int64_t classes, int64_t gramFloats, bool split,
             AnchorTableMemory& table) {
   // The low parts of what is in two lie one array after the high ones.
@@ -33,8 +36,12 @@ void layOut(Arena& arena, int64_t rows, int64_t classes, int64_t gramFloats, boo
     table.meanLow = table.meanHigh == nullptr ? nullptr : table.meanHigh + classes * table.stride;
   }
   table.keyScale = arena.take<float>(rows);
-  table.gram = arena.take<float>(gramFloats);
-  table.gramAt = arena.take<int64_t>(classes + 1);
+  if (gramFloats == 0) {
+    table.gramParts = arena.take<uint16_t>(classes * kGramHalves);
+  } else {
+    table.gram = arena.take<float>(gramFloats);
+    table.gramAt = arena.take<int64_t>(classes + 1);
+  }
   table.firstRow = arena.take<int32_t>(classes + 1);
   table.classOf = arena.take<int32_t>(rows);
 }
@@ -73,12 +80,18 @@ Status make(Device& device, const AnchorTableSource& source, AnchorTable::Data& 
   table.stride = roundUp(source.width, kStride);
   const int64_t rows = data.rows(), classes = source.classes;
   Arena count;
-  layOut(count, rows, classes, gramAt.back(), data.split(), table);
+  const bool inParts = table.mostClassRows <= kClassAnchors && path() == Path::kFastest;
+  const int64_t gramFloats = inParts ? 0 : gramAt.back();
+  layOut(count, rows, classes, gramFloats, data.split(), table);
   VLLTR_RETURN_IF_ERROR(table.memory.reserve(device, count.bytes()));
   Arena arena(table.memory.as<char>());
-  layOut(arena, rows, classes, gramAt.back(), data.split(), table);
+  layOut(arena, rows, classes, gramFloats, data.split(), table);
   data.bytes = arena.bytes();
-  VLLTR_RETURN_IF_ERROR(device.upload(table.gramAt, gramAt.data(), (classes + 1) * 8));
+  if (table.gramParts != nullptr) {
+    VLLTR_RETURN_IF_ERROR(device.fill(table.gramParts, 0, classes * kGramHalves * 2));
+  } else {
+    VLLTR_RETURN_IF_ERROR(device.upload(table.gramAt, gramAt.data(), (classes + 1) * 8));
+  }
   VLLTR_RETURN_IF_ERROR(device.upload(table.firstRow, firstRow.data(), (classes + 1) * 4));
   VLLTR_RETURN_IF_ERROR(device.upload(table.classOf, classOf.data(), rows * 4));
 

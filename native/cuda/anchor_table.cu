@@ -1,4 +1,5 @@
 // From anchors in float32 to what a device's table holds of them.
+#include "cuda/anchor_gram.h"
 #include "cuda/anchor_table.h"
 #include "cuda/bfloat16.h"
 #include "cuda/device.h"
@@ -11,7 +12,7 @@ constexpr int kThreads = 256;
 constexpr double kNormEpsilon = 1e-5;
 
 struct Fill {
-  uint16_t *high, *low, *meanHigh, *meanLow;
+  uint16_t *high, *low, *meanHigh, *meanLow, *gramParts;
   float *keyScale, *gram;
   const int64_t* gramAt;
   const int32_t* firstRow;
@@ -120,11 +121,20 @@ __global__ void __launch_bounds__(kThreads) multiply(Fill fill) {
     }
     __syncthreads();
   }
-  float* gram = fill.gram + fill.gramAt[c];
+  uint16_t* const parts = fill.gramParts == nullptr ? nullptr : fill.gramParts + int64_t{c} * kGramHalves;
+  float* const gram = parts == nullptr ? fill.gram + fill.gramAt[c] : nullptr;
   for (int r = 0; r < 2; ++r) {
     for (int s = 0; s < 2; ++s) {
       const int a = firstRow + y + 16 * r, b = firstColumn + x + 16 * s;
-      if (a < count && b < count) gram[static_cast<int64_t>(a) * count + b] = static_cast<float>(sums[r][s]);
+      if (a >= count || b >= count) continue;
+      const auto sum = static_cast<float>(sums[r][s]);
+      if (parts == nullptr) {
+        gram[static_cast<int64_t>(a) * count + b] = sum;
+      } else {
+        const SplitFloat pair = splitFloat(sum);
+        uint16_t* const to = parts + gramHalf(a, b);
+        to[0] = pair.high, to[kGramLow] = pair.low;
+      }
     }
   }
 }
@@ -136,7 +146,7 @@ Status fillAnchorTable(const AnchorTableMemory& table, int64_t first, int64_t en
   Fill fill;
   fill.high = table.high, fill.low = table.low;
   fill.meanHigh = table.meanHigh, fill.meanLow = table.meanLow;
-  fill.keyScale = table.keyScale, fill.gram = table.gram, fill.gramAt = table.gramAt;
+  fill.keyScale = table.keyScale, fill.gram = table.gram, fill.gramParts = table.gramParts, fill.gramAt = table.gramAt;
   fill.firstRow = table.firstRow;
   fill.first = static_cast<int>(first);
   fill.perClass = static_cast<int>(perClass), fill.width = static_cast<int>(width);

@@ -22,7 +22,9 @@ struct AnchorTableMemory {
   uint16_t* meanHigh = nullptr;  // [C, stride], bfloat16 only
   uint16_t* meanLow = nullptr;
   float* keyScale = nullptr;    // [rows]: 1 / (sigma sqrt(D))
-  float* gram = nullptr;        // that of class c [n, n] at gramAt[c]
+  // Gram matrices: where all classes are small those of gramHalf, else that of class c [n, n] at gramAt[c].
+  uint16_t* gramParts = nullptr;  // [C, kGramHalves]
+  float* gram = nullptr;
   int64_t* gramAt = nullptr;    // [C + 1]
   int32_t* firstRow = nullptr;  // [C + 1]
   int32_t* classOf = nullptr;   // [rows]

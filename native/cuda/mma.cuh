@@ -48,6 +48,13 @@ __device__ __forceinline__ void multiplyAdd(float (&sums)[4], const uint32_t (&a
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/** Two floats to bfloat16, the first one's in the lower half. */
+__device__ __forceinline__ uint32_t roundPair(float first, float second) {
+  uint32_t both;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
+  return both;
+}
+
 /** 2^x to 2 ulp; 0 where it would be subnormal. */
 __device__ __forceinline__ float exp2Fast(float x) {
   float y;

@@ -1,171 +1,13 @@
 #include "cuda/anchor_attention.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "selftest/guarded.h"
-#include "selftest/selftest.h"
-#include "test/anchor_attention_reference.h"
-#include "test/random.h"
+#include "cuda/path.h"
+#include "selftest/anchor_attention_case.h"
 
 namespace vlltr {
 namespace {
 
-using Floats = std::vector<float>;
-using reference::Doubles;
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-struct Problem {
-  size_t batch, classes, perClass, width;
-  Precision precision = Precision::kFloat32;
-  bool detachNorm = false;
-  double logitScale = 1;
-  float spread = 1;    // of the images
-  float common = 0;    // of a vector that the anchors of a class share
-  float within = 1;    // of each anchor around it
-  int64_t offset = 0;  // of all arrays, in floats from an aligned address
-};
-
-std::string nameOf(const Problem& p) {
-  return "anchor-attention " + std::to_string(p.batch) + "x" + std::to_string(p.classes) + "x" +
-         std::to_string(p.perClass) + "x" + std::to_string(p.width) +
-         (p.precision == Precision::kFloat32 ? " fp32" : " bf16") + (p.detachNorm ? " detached" : "") +
-         (p.common != 0 ? " clustered" : "") + (p.spread != 1 ? " spread" : "") +
-         (p.logitScale != 1 ? " scaled" : "");
-}
-
-constexpr int kInputs = 8, kOutputs = 10;
-
-struct Case {
-  Problem problem;
-  reference::Attention wanted;
-  Floats inputs[kInputs];    // x, wq, wk, gammaQ, betaQ, gammaK, logitScale, dlogits
-  Floats outputs[kOutputs];  // dx, dwq, dwk, dgammaQ, dbetaQ, dgammaK, dlogitScale, logits, weights,
-                             // contributions
-  Guarded in[kInputs], out[kOutputs];
-  std::shared_ptr<const AnchorTable> table;
-
-  Case(Selftest& test, const Problem& p) : problem(p) {
-    Random random{test.seed()};
-    const auto fill = [&](Floats& to, size_t size, float factor, float offset) {
-      for (size_t i = 0; i < size; ++i) to.push_back(random() * factor + offset);
-    };
-    const float root = 1 / std::sqrt(static_cast<float>(p.width));
-    fill(inputs[0], p.batch * p.width, p.spread, 0);
-    fill(inputs[1], p.width * p.width, root, 0), fill(inputs[2], p.width * p.width, root, 0);
-    fill(inputs[3], p.width, 0.3f, 1), fill(inputs[4], p.width, 0.3f, 0), fill(inputs[5], p.width, 0.3f, 1);
-    inputs[6].push_back(static_cast<float>(p.logitScale));
-    fill(inputs[7], p.batch * p.classes, 1, 0);
-    for (size_t c = 0; c < p.classes; ++c) {
-      // Every count occurs, none and all of them more often.
-      const int64_t draw = random.integer(-1, static_cast<int64_t>(p.perClass) + 2);
-      wanted.counts.push_back(
-          static_cast<int32_t>(std::clamp<int64_t>(draw, 0, static_cast<int64_t>(p.perClass))));
-    }
-    if (p.classes == 1) wanted.counts[0] = static_cast<int32_t>(p.perClass);
-    Floats shared;
-    fill(shared, p.classes * p.width, p.common, 0);
-    for (size_t i = 0; i < p.classes * p.perClass * p.width; ++i) {
-      const float mean = shared[i / (p.perClass * p.width) * p.width + i % p.width];
-      anchors_.push_back(mean + p.within * random());
-    }
-    refer();
-  }
-
-  Status place(Device& device) {
-    Floats padded = anchors_;
-    for (size_t c = 0; c < problem.classes; ++c) {  // Padding is never read.
-      const auto from = padded.begin() + static_cast<int64_t>(c * problem.perClass * problem.width);
-      std::fill(from + wanted.counts[c] * static_cast<int64_t>(problem.width),
-                from + static_cast<int64_t>(problem.perClass * problem.width), kNan);
-    }
-    VLLTR_RETURN_IF_ERROR(AnchorTable::make(
-        device,
-        {static_cast<int64_t>(problem.classes), static_cast<int64_t>(problem.perClass),
-         static_cast<int64_t>(problem.width), padded.data(), wanted.counts.data(), problem.precision},
-        &table));
-    for (size_t c = 0; c < problem.classes; ++c) {  // Nor the gradient of a class without anchors.
-      for (size_t b = 0; b < problem.batch && wanted.counts[c] == 0; ++b)
-        inputs[7][b * problem.classes + c] = kNan;
-    }
-    for (int i = 0; i < kInputs; ++i) VLLTR_RETURN_IF_ERROR(in[i].make(device, inputs[i], problem.offset));
-    const Doubles* results[] = {&wanted.dx,      &wanted.dwq,          &wanted.dwk, &wanted.dgammaQ,
-                                &wanted.dbetaQ,  &wanted.dgammaK,      nullptr,     &wanted.logits,
-                                &wanted.weights, &wanted.contributions};
-    for (int i = 0; i < kOutputs; ++i) {
-      const int64_t count = results[i] == nullptr ? 1 : static_cast<int64_t>(results[i]->size());
-      VLLTR_RETURN_IF_ERROR(out[i].make(device, count, problem.offset));
-    }
-    return Status();
-  }
-
-  AnchorAttentionInputs call() const {
-    return {table.get(),  static_cast<int64_t>(problem.batch),
-            in[0].data(), in[1].data(),
-            in[2].data(), in[3].data(),
-            in[4].data(), in[5].data(),
-            in[6].data(), problem.detachNorm};
-  }
-  AnchorAttentionForward forward() const { return {call(), out[7].data()}; }
-  AnchorAttentionBackward backward() const {
-    return {call(),        in[7].data(),  out[0].data(), out[1].data(), out[2].data(),
-            out[3].data(), out[4].data(), out[5].data(), out[6].data()};
-  }
-  AnchorAttentionWeights explain() const { return {call(), out[7].data(), out[8].data(), out[9].data()}; }
-
-  Status poison() {
-    for (Guarded& one : out) VLLTR_RETURN_IF_ERROR(one.poison());
-    return Status();
-  }
-  Status get() {
-    for (int i = 0; i < kOutputs; ++i) VLLTR_RETURN_IF_ERROR(out[i].get(&outputs[i]));
-    return Status();
-  }
-
- private:
-  Floats anchors_;
-
-  void refer() {
-    const auto doubles = [](const Floats& from) { return Doubles(from.begin(), from.end()); };
-    wanted.batch = problem.batch, wanted.classes = problem.classes;
-    wanted.perClass = problem.perClass, wanted.width = problem.width;
-    wanted.anchors = doubles(anchors_), wanted.x = doubles(inputs[0]);
-    wanted.wq = doubles(inputs[1]), wanted.wk = doubles(inputs[2]);
-    wanted.gammaQ = doubles(inputs[3]), wanted.betaQ = doubles(inputs[4]), wanted.gammaK = doubles(inputs[5]);
-    wanted.betaK.assign(problem.width, 0.5);
-    wanted.logitScale = inputs[6][0], wanted.detachNorm = problem.detachNorm;
-    wanted.dlogits = doubles(inputs[7]);
-    wanted.run();
-  }
-};
-
-/** Largest and root mean square error, beside the largest and the root mean square value (or `least`).
- * Infinite where what should be finite is not, or the reverse. */
-struct Errors {
-  double most = 0, square = 0;
-
-  Errors(const Floats& got, const Doubles& expected, double least = 0) {
-    double largest = std::max(least, 1e-30), values = 0;
-    for (size_t i = 0; i < expected.size(); ++i) {
-      if (std::isinf(expected[i]) && static_cast<double>(got[i]) == expected[i]) continue;
-      const double error = std::abs(static_cast<double>(got[i]) - expected[i]);
-      most = std::max(most, std::isfinite(error) ? error : std::numeric_limits<double>::infinity());
-      square += error * error, values += expected[i] * expected[i];
-      largest = std::max(largest, std::abs(expected[i]));
-    }
-    most /= largest;
-    square =
-        std::sqrt(square / std::max({values, least * least * static_cast<double>(expected.size()), 1e-60}));
-    if (!std::isfinite(square)) square = std::numeric_limits<double>::infinity();
-  }
-};
-
 /** `allowed`: of the largest error, beside the largest value. */
-void compare(Selftest& test, const std::string& name, const Case& c, double allowed) {
+void compare(Selftest& test, const std::string& name, const AnchorCase& c, double allowed) {
   const reference::Attention& wanted = c.wanted;
   const double tolerance = allowed + 4e-7 * wanted.cancellation;
   const double terms = wanted.attentionTerms * std::sqrt(static_cast<double>(c.problem.width));
@@ -176,16 +18,16 @@ void compare(Selftest& test, const std::string& name, const Case& c, double allo
   const double direction = std::exp(wanted.logitScale) / std::max(1e-12, double{c.problem.spread});
   for (int i = 0; i < 6; ++i) {
     const double least = i == 0 ? std::max(terms, direction) : terms;
-    test.expect(name + ", " + names[i], Errors(c.outputs[i], *gradients[i], least).most, tolerance);
+    test.expect(name + ", " + names[i], AnchorErrors(c.outputs[i], *gradients[i], least).most, tolerance);
   }
   double scaleTerms = 0;
   for (size_t i = 0; i < wanted.logits.size(); ++i) {
     if (std::isfinite(wanted.logits[i])) scaleTerms += std::abs(wanted.logits[i] * wanted.dlogits[i]);
   }
-  test.expect(name + ", dlogitScale", Errors(c.outputs[6], {wanted.dlogitScale}, scaleTerms).most, tolerance);
-  test.expect(name + ", logits", Errors(c.outputs[7], wanted.logits).most, tolerance);
-  test.expect(name + ", weights", Errors(c.outputs[8], wanted.weights, 1).most, tolerance);
-  test.expect(name + ", contributions", Errors(c.outputs[9], wanted.contributions).most, tolerance);
+  test.expect(name + ", dlogitScale", AnchorErrors(c.outputs[6], {wanted.dlogitScale}, scaleTerms).most, tolerance);
+  test.expect(name + ", logits", AnchorErrors(c.outputs[7], wanted.logits).most, tolerance);
+  test.expect(name + ", weights", AnchorErrors(c.outputs[8], wanted.weights, 1).most, tolerance);
+  test.expect(name + ", contributions", AnchorErrors(c.outputs[9], wanted.contributions).most, tolerance);
   // An image's logit is the sum of its contributions.
   double apart = 0, largest = 1e-30;
   for (size_t i = 0; i < wanted.logits.size(); ++i) {
@@ -201,10 +43,9 @@ void compare(Selftest& test, const std::string& name, const Case& c, double allo
               2e-6 * std::sqrt(static_cast<double>(c.problem.perClass)));
 }
 
-void check(Selftest& test, const Problem& problem, double allowed) {
-  Case c(test, problem);
+void check(Selftest& test, AnchorCase& c, const std::string& name, double allowed) {
+  const AnchorProblem& problem = c.problem;
   Device& device = test.device();
-  const std::string name = nameOf(problem);
   const auto run = [&] {
     Status status = c.poison();
     if (status.ok()) status = cuda::anchorAttention(device, c.explain());
@@ -215,14 +56,14 @@ void check(Selftest& test, const Problem& problem, double allowed) {
   if (!test.ok(name, c.place(device)) || !test.ok(name, run())) return;
   compare(test, name, c, allowed);
   if (problem.precision == Precision::kBfloat16 && problem.common > 0) {
-    test.expect(name + ", logits, root mean square", Errors(c.outputs[7], c.wanted.logits).square, 1e-3);
+    test.expect(name + ", logits, root mean square", AnchorErrors(c.outputs[7], c.wanted.logits).square, 1e-3);
   }
   // Once more, the logits alone: the same bits.
-  Floats before[kOutputs];
+  Floats before[AnchorCase::kOutputs];
   std::copy(std::begin(c.outputs), std::end(c.outputs), before);
   if (!test.ok(name + " again", run())) return;
   int differ = 0;
-  for (int i = 0; i < kOutputs; ++i) differ += before[i] != c.outputs[i];
+  for (int i = 0; i < AnchorCase::kOutputs; ++i) differ += before[i] != c.outputs[i];
   const Status alone = [&] {
     VLLTR_RETURN_IF_ERROR(c.out[7].poison());
     VLLTR_RETURN_IF_ERROR(cuda::anchorAttention(device, c.forward()));
@@ -233,8 +74,18 @@ void check(Selftest& test, const Problem& problem, double allowed) {
   test.expect(name + ", arrays that another run changes", differ, 0);
 }
 
+/** With the kernels for this card and shape, and with those for all. */
+void check(Selftest& test, const AnchorProblem& problem, double allowed) {
+  AnchorCase c(test, problem);
+  const cuda::Path before = cuda::path();
+  check(test, c, nameOf(problem), allowed);
+  cuda::setPath(cuda::Path::kGeneral);
+  check(test, c, nameOf(problem) + " general", allowed);
+  cuda::setPath(before);
+}
+
 void refusals(Selftest& test) {
-  Case c(test, {3, 2, 3, 4});
+  AnchorCase c(test, {3, 2, 3, 4});
   Device& device = test.device();
   if (!test.ok("anchor-attention refusals", c.place(device))) return;
   AnchorAttentionForward call = c.forward();
@@ -261,7 +112,7 @@ void checkAnchorAttention(Selftest& test) {
   constexpr Precision kHalf = Precision::kBfloat16, kSingle = Precision::kFloat32;
   for (const Precision precision : {kSingle, kHalf}) {
     const double allowed = precision == kSingle ? 5e-5 : 3e-2;
-    const auto with = [&](Problem p, double factor = 1) {
+    const auto with = [&](AnchorProblem p, double factor = 1) {
       p.precision = precision;
       check(test, p, factor * allowed);
     };

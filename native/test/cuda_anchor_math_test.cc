@@ -3,7 +3,9 @@
 #include <vector>
 
 #include "check.h"
+#include "cuda/anchor_gram.h"
 #include "cuda/anchor_math.h"
+#include "cuda/layout.h"
 #include "random.h"
 
 namespace {
@@ -74,9 +76,26 @@ void clamped() {
   CHECK(slope.slope == 0 && slope.factor == 2e12f);
 }
 
+/** Each part of each element has its own place, that of the lane that multiplies it: lane / 4 is the column,
+ * lane % 4 a pair along the depth, as of sums (`sumColumn`). */
+void gramParts() {
+  using namespace vlltr::cuda;
+  std::vector<int> found(kGramHalves);
+  for (int depth = 0; depth < kClassAnchors; ++depth) {
+    for (int column = 0; column < kClassAnchors; ++column) {
+      const int at = gramHalf(depth, column), lane = at / 8 % 32;
+      ++found[static_cast<size_t>(at)], ++found[static_cast<size_t>(at + kGramLow)];
+      CHECK(at % 8 < kGramLow && sumRow(lane, 0) == column % 8);
+      CHECK(sumColumn(lane, at % 2) + at % 4 / 2 * 8 == depth % 16);
+    }
+  }
+  for (const int count : found) CHECK(count == 1);
+}
+
 }  // namespace
 
 int main() {
+  gramParts();
   lengths();
   slopes(false);
   slopes(true);

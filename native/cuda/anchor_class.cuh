@@ -1,0 +1,183 @@
+#pragma once
+
+#include <cstdint>
+
+#include "cuda/anchor_gram.h"
+#include "cuda/anchor_math.h"
+#include "cuda/layout.h"
+#include "cuda/mma.cuh"
+#include "cuda/portable.h"
+
+/** The attention of 16 images to a class of up to 64 anchors, in a warp's registers. */
+namespace vlltr::cuda {
+
+/** Lines are images, columns anchors; as fragments of sums (`sumRow`, `sumColumn`) beside each other: a thread
+ * has two lines, [0] and [1] of a fragment being of the first, and four threads share a line. */
+constexpr int kClassFragments = kClassAnchors / 8;
+using ClassFragments = float[kClassFragments][4];
+
+/** The column of a thread's element. */
+__device__ __forceinline__ int classColumn(int fragment, int element) {
+  return fragment * 8 + sumColumn(static_cast<int>(threadIdx.x) % 32, element);
+}
+
+/** Over the four threads of a line. */
+__device__ __forceinline__ float lineSum(float value) {
+  value += __shfl_xor_sync(0xffffffffu, value, 1);
+  return value + __shfl_xor_sync(0xffffffffu, value, 2);
+}
+__device__ __forceinline__ float lineMost(float value) {
+  value = fmaxf(value, __shfl_xor_sync(0xffffffffu, value, 1));
+  return fmaxf(value, __shfl_xor_sync(0xffffffffu, value, 2));
+}
+
+/** Scores to weights; 0 from column `anchors` >= 1 on. */
+__device__ __forceinline__ void weigh(ClassFragments& l, int anchors) {
+  constexpr float kLog2E = 1.44269504088896341f;
+  float most[2] = {-INFINITY, -INFINITY}, total[2] = {};
+#pragma unroll
+  for (int j = 0; j < kClassFragments; ++j) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      if (classColumn(j, i) >= anchors) l[j][i] = -INFINITY;
+      most[i / 2] = fmaxf(most[i / 2], l[j][i]);
+    }
+  }
+  most[0] = lineMost(most[0]), most[1] = lineMost(most[1]);
+#pragma unroll
+  for (int j = 0; j < kClassFragments; ++j) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) total[i / 2] += l[j][i] = exp2Fast((l[j][i] - most[i / 2]) * kLog2E);
+  }
+  const float shares[2] = {1 / lineSum(total[0]), 1 / lineSum(total[1])};
+#pragma unroll
+  for (int j = 0; j < kClassFragments; ++j) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) l[j][i] *= shares[i / 2];
+  }
+}
+
+/** What rounding a pair to bfloat16 left. */
+__device__ __forceinline__ uint32_t roundRest(float x, float y, uint32_t rounded) {
+  return roundPair(x - __uint_as_float(rounded << 16), y - __uint_as_float(rounded & 0xffff0000u));
+}
+
+/** product = a K, as exact as float32; `gram` as by gramHalf, in any memory. */
+__device__ __forceinline__ void multiplyGram(const ClassFragments& a, const uint4* gram,
+                                             ClassFragments& product) {
+  constexpr int kSteps = kClassAnchors / 16;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+  for (int n = 0; n < kClassFragments; ++n) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) product[n][i] = 0;
+  }
+#pragma unroll
+  for (int step = 0; step < kSteps; ++step) {
+    uint32_t high[4], low[4];  // sums are laid out as a left factor is
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const float x = a[2 * step + i / 2][i % 2 * 2], y = a[2 * step + i / 2][i % 2 * 2 + 1];
+      high[i] = roundPair(x, y);
+      low[i] = roundRest(x, y, high[i]);
+    }
+#pragma unroll
+    for (int n = 0; n < kClassFragments; ++n) {
+      const uint4 k = gram[(n * kSteps + step) * 32 + lane];
+      multiplyAdd(product[n], low, k.x, k.y);
+      multiplyAdd(product[n], high, k.z, k.w);
+      multiplyAdd(product[n], high, k.x, k.y);
+    }
+  }
+}
+
+/** Of a thread's two lines. */
+struct ClassLengths {
+  float along[2];    // <x^, G>
+  float inverse[2];  // 1 / ||G||
+};
+
+/** Weights a, the images' scores h and a K. */
+__device__ __forceinline__ ClassLengths measure(const ClassFragments& a, const ClassFragments& h,
+                                                const ClassFragments& product) {
+  float along[2] = {}, squares[2] = {};
+#pragma unroll
+  for (int j = 0; j < kClassFragments; ++j) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      along[i / 2] += a[j][i] * h[j][i];
+      squares[i / 2] += a[j][i] * product[j][i];
+    }
+  }
+  return {{lineSum(along[0]), lineSum(along[1])},
+          {inverseLength(lineSum(squares[0])), inverseLength(lineSum(squares[1]))}};
+}
+
+/** What flows back into the scores: that of l instead of the product, times the anchors' scales, and that of h
+ * instead of h. */
+__device__ __forceinline__ void differentiate(const ClassFragments& a, const AttentionSlope& first,
+                                              const AttentionSlope& second, const float* keyScale,
+                                              int anchors, ClassFragments& h, ClassFragments& product) {
+  float means[2] = {};
+#pragma unroll
+  for (int j = 0; j < kClassFragments; ++j) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      product[j][i] = (i < 2 ? first : second).weight(h[j][i], product[j][i]);
+      means[i / 2] += a[j][i] * product[j][i];
+    }
+  }
+  means[0] = lineSum(means[0]), means[1] = lineSum(means[1]);
+#pragma unroll
+  for (int j = 0; j < kClassFragments; ++j) {
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const int column = classColumn(j, i);
+      const float scale = column < anchors ? keyScale[column] : 0;
+      product[j][i] = scale * first.score(a[j][i], product[j][i], means[0]);
+      product[j][i + 2] = scale * second.score(a[j][i + 2], product[j][i + 2], means[1]);
+      h[j][i] = first.value(a[j][i]), h[j][i + 2] = second.value(a[j][i + 2]);
+    }
+  }
+}
+
+/** Two lines to bfloat16, the low parts where there is room for them; no further than `columns`. `pairs`: the
+ * lines begin at a multiple of 4 bytes. A line that is not there is null. */
+__device__ __forceinline__ void storeLines(uint16_t* const (&lines)[2], int64_t low, int columns, bool pairs,
+                                           const ClassFragments& from) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    if (lines[half] == nullptr) continue;
+#pragma unroll
+    for (int j = 0; j < kClassFragments; ++j) {
+      const int column = classColumn(j, 0);
+      if (column >= columns) continue;
+      uint16_t* const to = lines[half] + column;
+      const float x = from[j][2 * half], y = from[j][2 * half + 1];
+      const uint32_t high = roundPair(x, y), rest = low == 0 ? 0 : roundRest(x, y, high);
+      if (pairs && column + 1 < columns) {
+        *reinterpret_cast<uint32_t*>(to) = high;
+        if (low != 0) *reinterpret_cast<uint32_t*>(to + low) = rest;
+        continue;
+      }
+      to[0] = static_cast<uint16_t>(high);
+      if (low != 0) to[low] = static_cast<uint16_t>(rest);
+      if (column + 1 >= columns) continue;
+      to[1] = static_cast<uint16_t>(high >> 16);
+      if (low != 0) to[low + 1] = static_cast<uint16_t>(rest >> 16);
+    }
+  }
+}
+
+/** Sums of a thread's lines, the same for all four threads. */
+__device__ __forceinline__ float2 sumLines(const ClassFragments& of) {
+  float sums[2] = {};
+#pragma unroll
+  for (int j = 0; j < kClassFragments; ++j) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) sums[i / 2] += of[j][i];
+  }
+  return {lineSum(sums[0]), lineSum(sums[1])};
+}
+
+}  // namespace vlltr::cuda
