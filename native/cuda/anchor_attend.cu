@@ -8,7 +8,7 @@
 namespace vlltr::cuda {
 namespace {
 
-constexpr int kThreads = 256, kWarps = kThreads / kWarp;
+constexpr int kThreads = 256, kWarps = kThreads / kWarp, kSumThreads = 1024;
 // Images of a block: fewer where classes have so many anchors that shared memory would not hold them.
 constexpr int kFewAnchors = 256, kManyImages = 16, kFewImages = 8;
 
@@ -142,10 +142,20 @@ __global__ void __launch_bounds__(kThreads) attendKernel(const __grid_constant__
   }
 }
 
-__global__ void __launch_bounds__(kThreads) sumKernel(const double* terms, int64_t count, float* sum) {
+__global__ void __launch_bounds__(kSumThreads) sumKernel(const double* terms, int64_t count, float* sum) {
+  constexpr int kAtOnce = 8;
   double mine = 0;
-  for (int64_t i = threadIdx.x; i < count; i += kThreads) mine += terms[i];
-  const double total = blockSum<kThreads>(mine);
+  for (int64_t first = threadIdx.x; first < count; first += kAtOnce * kSumThreads) {
+    double some[kAtOnce];
+#pragma unroll
+    for (int k = 0; k < kAtOnce; ++k) {
+      const int64_t i = first + k * kSumThreads;
+      some[k] = i < count ? terms[i] : 0;
+    }
+#pragma unroll
+    for (int k = 0; k < kAtOnce; ++k) mine += some[k];
+  }
+  const double total = blockSum<kSumThreads>(mine);
   if (threadIdx.x == 0) *sum = static_cast<float>(total);
 }
 
@@ -192,7 +202,7 @@ Status attend(cudaStream_t stream, const AttendCall& call) {
 }
 
 Status sumScaleTerms(cudaStream_t stream, const double* terms, int64_t count, float* sum) {
-  sumKernel<<<1, kThreads, 0, stream>>>(terms, count, sum);
+  sumKernel<<<1, kSumThreads, 0, stream>>>(terms, count, sum);
   return check(cudaGetLastError(), "summing the gradient of logitScale");
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cuda_runtime.h>
+
 #include <cstdint>
 
 #include "cuda/anchor_gram.h"
@@ -62,7 +64,8 @@ __device__ __forceinline__ uint32_t roundRest(float x, float y, uint32_t rounded
   return roundPair(x - __uint_as_float(rounded << 16), y - __uint_as_float(rounded & 0xffff0000u));
 }
 
-/** product = a K, as exact as float32; `gram` as by gramHalf, in any memory. */
+/** product = a K with K as exact as float32, and a so (kWhole) or rounded to bfloat16; `gram` as by gramHalf. */
+template <bool kWhole>
 __device__ __forceinline__ void multiplyGram(const ClassFragments& a, const uint4* gram,
                                              ClassFragments& product) {
   constexpr int kSteps = kClassAnchors / 16;
@@ -79,12 +82,12 @@ __device__ __forceinline__ void multiplyGram(const ClassFragments& a, const uint
     for (int i = 0; i < 4; ++i) {
       const float x = a[2 * step + i / 2][i % 2 * 2], y = a[2 * step + i / 2][i % 2 * 2 + 1];
       high[i] = roundPair(x, y);
-      low[i] = roundRest(x, y, high[i]);
+      if constexpr (kWhole) low[i] = roundRest(x, y, high[i]);
     }
 #pragma unroll
     for (int n = 0; n < kClassFragments; ++n) {
       const uint4 k = gram[(n * kSteps + step) * 32 + lane];
-      multiplyAdd(product[n], low, k.x, k.y);
+      if constexpr (kWhole) multiplyAdd(product[n], low, k.x, k.y);
       multiplyAdd(product[n], high, k.z, k.w);
       multiplyAdd(product[n], high, k.x, k.y);
     }
@@ -97,16 +100,23 @@ struct ClassLengths {
   float inverse[2];  // 1 / ||G||
 };
 
-/** Weights a, the images' scores h and a K. */
+/** Weights a, the images' scores h and a K. Of a rounded a' it is a^T K a = (2 a - a')^T K a' but for the square
+ * of what rounding left. */
+template <bool kWhole>
 __device__ __forceinline__ ClassLengths measure(const ClassFragments& a, const ClassFragments& h,
                                                 const ClassFragments& product) {
   float along[2] = {}, squares[2] = {};
 #pragma unroll
   for (int j = 0; j < kClassFragments; ++j) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      along[i / 2] += a[j][i] * h[j][i];
-      squares[i / 2] += a[j][i] * product[j][i];
+    for (int half = 0; half < 2; ++half) {
+      float x = a[j][2 * half], y = a[j][2 * half + 1];
+      along[half] += x * h[j][2 * half] + y * h[j][2 * half + 1];
+      if constexpr (!kWhole) {
+        const uint32_t rounded = roundPair(x, y);
+        x += x - __uint_as_float(rounded << 16), y += y - __uint_as_float(rounded & 0xffff0000u);
+      }
+      squares[half] += x * product[j][2 * half] + y * product[j][2 * half + 1];
     }
   }
   return {{lineSum(along[0]), lineSum(along[1])},
@@ -141,12 +151,44 @@ __device__ __forceinline__ void differentiate(const ClassFragments& a, const Att
   }
 }
 
-/** Two lines to bfloat16, the low parts where there is room for them; no further than `columns`. `pairs`: the
- * lines begin at a multiple of 4 bytes. A line that is not there is null. */
-__device__ __forceinline__ void storeLines(uint16_t* const (&lines)[2], int64_t low, int columns, bool pairs,
-                                           const ClassFragments& from) {
+/** Of four threads' four numbers each, the first thread gets all first ones, and so on. */
+__device__ __forceinline__ uint4 transposeLine(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+  const bool odd = threadIdx.x % 2 != 0, high = threadIdx.x % 4 >= 2;
+  const uint32_t ab = __shfl_xor_sync(0xffffffffu, odd ? a : b, 1);
+  const uint32_t cd = __shfl_xor_sync(0xffffffffu, odd ? c : d, 1);
+  // Two by two: (a, b) are the even fragment's, or the odd one's, of a pair of threads; (c, d) so.
+  (odd ? a : b) = ab, (odd ? c : d) = cd;
+  const uint32_t ac = __shfl_xor_sync(0xffffffffu, high ? a : c, 2);
+  const uint32_t bd = __shfl_xor_sync(0xffffffffu, high ? b : d, 2);
+  (high ? a : c) = ac, (high ? b : d) = bd;
+  return {a, b, c, d};
+}
+
+/** Two lines to bfloat16, the low parts where there is room for them; no further than `columns`. `alignment` in
+ * elements of the lines' beginnings. A line that is not there is null. */
+__device__ __forceinline__ void storeLines(uint16_t* const (&lines)[2], int64_t low, int columns,
+                                           int alignment, const ClassFragments& from) {
+  const bool wide = alignment % 8 == 0 && columns == kClassAnchors, pairs = alignment % 2 == 0;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
+    if (wide) {
+#pragma unroll
+      for (int j = 0; j < kClassFragments; j += 4) {
+        uint32_t high[4], rest[4];
+#pragma unroll
+        for (int k = 0; k < 4; ++k) {
+          const float x = from[j + k][2 * half], y = from[j + k][2 * half + 1];
+          high[k] = roundPair(x, y), rest[k] = roundRest(x, y, high[k]);
+        }
+        const int column = (j + static_cast<int>(threadIdx.x) % 4) * 8;
+        const uint4 all = transposeLine(high[0], high[1], high[2], high[3]);
+        if (lines[half] != nullptr) *reinterpret_cast<uint4*>(lines[half] + column) = all;
+        if (low == 0) continue;
+        const uint4 rests = transposeLine(rest[0], rest[1], rest[2], rest[3]);
+        if (lines[half] != nullptr) *reinterpret_cast<uint4*>(lines[half] + low + column) = rests;
+      }
+      continue;
+    }
     if (lines[half] == nullptr) continue;
 #pragma unroll
     for (int j = 0; j < kClassFragments; ++j) {
