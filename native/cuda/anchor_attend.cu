@@ -51,8 +51,8 @@ __device__ void multiplyGram(const float* gram, int anchors, const float* a, flo
 
 /** What flows back into the scores of one image, by a warp. */
 template <int kStride>
-__device__ void differentiate(const Attend& with, const AttendPart& part, int64_t b, const AttentionSlope& slope,
-                              const float* a, const float* product) {
+__device__ void differentiate(const Attend& with, const AttendPart& part, int64_t b,
+                              const AttentionSlope& slope, const float* a, const float* product) {
   const AnchorScores& to = with.call.scores;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int64_t keyLine = b * to.stride + part.column, valueLine = keyLine + with.call.batch * to.stride;
@@ -185,7 +185,7 @@ AnchorScores::AnchorScores(Arena& arena, int64_t batch, int64_t mostRows, int64_
 }
 
 int64_t attendTiles(int64_t batch, const AnchorTableMemory& table) {
-  const int64_t images = table.gramParts != nullptr          ? kClassImages
+  const int64_t images = table.gramParts != nullptr           ? kClassImages
                          : table.mostClassRows <= kFewAnchors ? kManyImages
                                                               : kFewImages;
   return (batch + images - 1) / images;

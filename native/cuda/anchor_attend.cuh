@@ -90,7 +90,8 @@ __device__ void attendToNone(const Attend& with, const AttendPart& part) {
   }
 }
 
-/** `attend` of classes that all have up to kClassAnchors, where the table has their Gram matrices in parts. */
+/** `attend` of classes that all have up to kClassAnchors, where the table has their Gram matrices in parts.
+ */
 constexpr int kClassImages = 64;  // a block
 Status attendByClass(cudaStream_t stream, const AttendCall& call);
 

@@ -13,8 +13,8 @@
 /** The attention of 16 images to a class of up to 64 anchors, in a warp's registers. */
 namespace vlltr::cuda {
 
-/** Lines are images, columns anchors; as fragments of sums (`sumRow`, `sumColumn`) beside each other: a thread
- * has two lines, [0] and [1] of a fragment being of the first, and four threads share a line. */
+/** Lines are images, columns anchors; as fragments of sums (`sumRow`, `sumColumn`) beside each other: a
+ * thread has two lines, [0] and [1] of a fragment being of the first, and four threads share a line. */
 constexpr int kClassFragments = kClassAnchors / 8;
 using ClassFragments = float[kClassFragments][4];
 
@@ -64,7 +64,8 @@ __device__ __forceinline__ uint32_t roundRest(float x, float y, uint32_t rounded
   return roundPair(x - __uint_as_float(rounded << 16), y - __uint_as_float(rounded & 0xffff0000u));
 }
 
-/** product = a K with K as exact as float32, and a so (kWhole) or rounded to bfloat16; `gram` as by gramHalf. */
+/** product = a K with K as exact as float32, and a so (kWhole) or rounded to bfloat16; `gram` as by gramHalf.
+ */
 template <bool kWhole>
 __device__ __forceinline__ void multiplyGram(const ClassFragments& a, const uint4* gram,
                                              ClassFragments& product) {
@@ -100,8 +101,8 @@ struct ClassLengths {
   float inverse[2];  // 1 / ||G||
 };
 
-/** Weights a, the images' scores h and a K. Of a rounded a' it is a^T K a = (2 a - a')^T K a' but for the square
- * of what rounding left. */
+/** Weights a, the images' scores h and a K. Of a rounded a' it is a^T K a = (2 a - a')^T K a' but for the
+ * square of what rounding left. */
 template <bool kWhole>
 __device__ __forceinline__ ClassLengths measure(const ClassFragments& a, const ClassFragments& h,
                                                 const ClassFragments& product) {
@@ -123,8 +124,8 @@ __device__ __forceinline__ ClassLengths measure(const ClassFragments& a, const C
           {inverseLength(lineSum(squares[0])), inverseLength(lineSum(squares[1]))}};
 }
 
-/** What flows back into the scores: that of l instead of the product, times the anchors' scales, and that of h
- * instead of h. */
+/** What flows back into the scores: that of l instead of the product, times the anchors' scales, and that of
+ * h instead of h. */
 __device__ __forceinline__ void differentiate(const ClassFragments& a, const AttentionSlope& first,
                                               const AttentionSlope& second, const float* keyScale,
                                               int anchors, ClassFragments& h, ClassFragments& product) {
@@ -164,8 +165,8 @@ __device__ __forceinline__ uint4 transposeLine(uint32_t a, uint32_t b, uint32_t 
   return {a, b, c, d};
 }
 
-/** Two lines to bfloat16, the low parts where there is room for them; no further than `columns`. `alignment` in
- * elements of the lines' beginnings. A line that is not there is null. */
+/** Two lines to bfloat16, the low parts where there is room for them; no further than `columns`. `alignment`
+ * in elements of the lines' beginnings. A line that is not there is null. */
 __device__ __forceinline__ void storeLines(uint16_t* const (&lines)[2], int64_t low, int columns,
                                            int alignment, const ClassFragments& from) {
   const bool wide = alignment % 8 == 0 && columns == kClassAnchors, pairs = alignment % 2 == 0;

@@ -15,10 +15,10 @@ struct ClassLines {
 };
 
 /** One image's line of the weights and of its contributions; `half` of the thread's lines. */
-__device__ __forceinline__ void explain(const AttendCall& call, int64_t pair, int half, float inverse, const ClassFragments& a,
-                        const ClassFragments& h) {
-  float *const weights = call.weights + pair * call.perClass,
-               *const contributions = call.contributions + pair * call.perClass;
+__device__ __forceinline__ void explain(const AttendCall& call, int64_t pair, int half, float inverse,
+                                        const ClassFragments& a, const ClassFragments& h) {
+  float *const weights = call.weights + pair * call.perClass, *const contributions =
+                                                                  call.contributions + pair * call.perClass;
 #pragma unroll
   for (int j = 0; j < kClassFragments; ++j) {
 #pragma unroll
@@ -35,8 +35,8 @@ __device__ __forceinline__ void explain(const AttendCall& call, int64_t pair, in
   }
 }
 
-/** Writes the logits, and the weights where they are asked for; or what flows back into the scores. Returns this
- * thread's part of the gradient of logitScale. What l and h become is of no use. */
+/** Writes the logits, and the weights where they are asked for; or what flows back into the scores. Returns
+ * this thread's part of the gradient of logitScale. What l and h become is of no use. */
 template <bool kGradient, bool kWhole>
 __device__ __forceinline__ double attendLines(const Attend& with, const ClassLines& at, const uint4* gram,
                                               ClassFragments& l, ClassFragments& h) {

@@ -146,7 +146,8 @@ Status fillAnchorTable(const AnchorTableMemory& table, int64_t first, int64_t en
   Fill fill;
   fill.high = table.high, fill.low = table.low;
   fill.meanHigh = table.meanHigh, fill.meanLow = table.meanLow;
-  fill.keyScale = table.keyScale, fill.gram = table.gram, fill.gramParts = table.gramParts, fill.gramAt = table.gramAt;
+  fill.keyScale = table.keyScale, fill.gram = table.gram, fill.gramParts = table.gramParts,
+  fill.gramAt = table.gramAt;
   fill.firstRow = table.firstRow;
   fill.first = static_cast<int>(first);
   fill.perClass = static_cast<int>(perClass), fill.width = static_cast<int>(width);

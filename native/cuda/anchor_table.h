@@ -21,7 +21,7 @@ struct AnchorTableMemory {
   uint16_t* low = nullptr;       // [rows, stride], float32 only
   uint16_t* meanHigh = nullptr;  // [C, stride], bfloat16 only
   uint16_t* meanLow = nullptr;
-  float* keyScale = nullptr;    // [rows]: 1 / (sigma sqrt(D))
+  float* keyScale = nullptr;  // [rows]: 1 / (sigma sqrt(D))
   // Gram matrices: where all classes are small those of gramHalf, else that of class c [n, n] at gramAt[c].
   uint16_t* gramParts = nullptr;  // [C, kGramHalves]
   float* gram = nullptr;

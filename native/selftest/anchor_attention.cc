@@ -24,7 +24,8 @@ void compare(Selftest& test, const std::string& name, const AnchorCase& c, doubl
   for (size_t i = 0; i < wanted.logits.size(); ++i) {
     if (std::isfinite(wanted.logits[i])) scaleTerms += std::abs(wanted.logits[i] * wanted.dlogits[i]);
   }
-  test.expect(name + ", dlogitScale", AnchorErrors(c.outputs[6], {wanted.dlogitScale}, scaleTerms).most, tolerance);
+  test.expect(name + ", dlogitScale", AnchorErrors(c.outputs[6], {wanted.dlogitScale}, scaleTerms).most,
+              tolerance);
   test.expect(name + ", logits", AnchorErrors(c.outputs[7], wanted.logits).most, tolerance);
   test.expect(name + ", weights", AnchorErrors(c.outputs[8], wanted.weights, 1).most, tolerance);
   test.expect(name + ", contributions", AnchorErrors(c.outputs[9], wanted.contributions).most, tolerance);
@@ -56,7 +57,8 @@ void check(Selftest& test, AnchorCase& c, const std::string& name, double allowe
   if (!test.ok(name, c.place(device)) || !test.ok(name, run())) return;
   compare(test, name, c, allowed);
   if (problem.precision == Precision::kBfloat16 && problem.common > 0) {
-    test.expect(name + ", logits, root mean square", AnchorErrors(c.outputs[7], c.wanted.logits).square, 1e-3);
+    test.expect(name + ", logits, root mean square", AnchorErrors(c.outputs[7], c.wanted.logits).square,
+                1e-3);
   }
   // Once more, the logits alone: the same bits.
   Floats before[AnchorCase::kOutputs];

@@ -81,7 +81,8 @@ struct AnchorCase {
     for (size_t c = 0; c < problem.classes; ++c) {  // Padding is never read.
       const auto from = padded.begin() + static_cast<int64_t>(c * problem.perClass * problem.width);
       std::fill(from + wanted.counts[c] * static_cast<int64_t>(problem.width),
-                from + static_cast<int64_t>(problem.perClass * problem.width), std::numeric_limits<float>::quiet_NaN());
+                from + static_cast<int64_t>(problem.perClass * problem.width),
+                std::numeric_limits<float>::quiet_NaN());
     }
     VLLTR_RETURN_IF_ERROR(AnchorTable::make(
         device,
