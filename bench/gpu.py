@@ -1,5 +1,5 @@
 """PyTorch's times of the two kernels on this machine's GPU, beside those of `vl-ltr selftest --device cuda --bench`:
-    python3 bench/gpu.py [--seconds 100] [--json FILE]
+    python3 bench/gpu.py [--only SIZE] [--seconds 100] [--json FILE]
 Medians of events, forward + backward, eager and compiled. What does not fit in the card's memory is said so."""
 import argparse
 import json
@@ -78,11 +78,14 @@ def jobs():
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument('--seconds', type=float, default=100, help='no new measurement after this time')
+    arguments.add_argument('--only', default='', help='sizes with this in their names alone, such as C=8142')
     arguments.add_argument('--json')
     options = arguments.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = False
     begun, results = time.time(), []
     for op, size, dtype, build in jobs():
+        if options.only not in size:
+            continue
         row = {'op': op, 'size': size, 'precision': dtype}
         for form in ['eager', 'compiled']:
             if time.time() - begun > options.seconds:
