@@ -34,7 +34,8 @@ it('finds spills, stack frames and serialised wgmma', () => {
     kernel('three', 'sm_90a', CLEAN, '168 registers'),
     wgmma('C7510'),
     wgmma('C7508'),
-    wgmma('C7509'), // another matter
+    wgmma('C7514'),
+    wgmma('C7609'), // another matter
     'ptxas info    : Function properties for helper',
     '    40 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads',
   ].join('\n');
@@ -43,6 +44,7 @@ it('finds spills, stack frames and serialised wgmma', () => {
     'two for sm_80 keeps 64 bytes on the stack',
     expect.stringMatching(/^three for sm_90a: .*C7510/),
     expect.stringMatching(/^three for sm_90a: .*C7508/),
+    expect.stringMatching(/^three for sm_90a: .*C7514/),
     'helper for sm_90a keeps 40 bytes on the stack',
   ]);
 });
