@@ -3,7 +3,6 @@
 #include "cuda/contrastive_hopper_features.h"
 #include "cuda/contrastive_hopper_plan.h"
 #include "cuda/contrastive_lines.cuh"
-#include "cuda/contrastive_prepare.cuh"
 #include "cuda/device.h"
 #include "cuda/hopper_add.cuh"
 #include "cuda/reduce.cuh"
@@ -29,10 +28,10 @@ __global__ void __launch_bounds__(kSumThreads)
 
 struct Workspace {
   ContrastiveScalars* scalars;
-  float* weights;
   HopperLineTile *rowLines, *columnLines;
-  // `products`, then `turns`, 0 at first.
+  // `products` to `turns`, 0 at first.
   double* products;
+  unsigned long long* classes;
   int* turns;
   __nv_bfloat16 *texts, *teacherTexts, *images, *teacherImages, *difference;
 };
@@ -52,10 +51,10 @@ class Backward {
 
   Workspace arrange(Arena& arena) const {
     return {arena.take<ContrastiveScalars>(1),
-            arena.take<float>(call_.rows),
             arena.take<HopperLineTile>(hopperLineTiles(call_.rows)),
             arena.take<HopperLineTile>(hopperLineTiles(call_.columns)),
             arena.take<double>(products_),
+            arena.take<unsigned long long>(int64_t{1} << ClassTable::bitsFor(call_.columns)),
             arena.take<int>(turns_),
             arena.take<__nv_bfloat16>(blocks_.columns * width_),
             arena.take<__nv_bfloat16>(blocks_.columns * teacherWidth_),
@@ -65,16 +64,18 @@ class Backward {
   }
 
   Status enqueue(const Device::Data& device, const Workspace& work) const {
-    cudaError_t error = prepareContrastive(device.stream, call_, call_.dloss, work.scalars, work.weights);
+    const char* end = reinterpret_cast<const char*>(work.turns + turns_);
+    cudaError_t error = cudaMemsetAsync(
+        work.products, 0, static_cast<size_t>(end - reinterpret_cast<char*>(work.products)), device.stream);
     if (error == cudaSuccess) {
-      error = layHopperLines(
-          device.stream, {call_.rows, call_.rowStatistics, call_.rowLabels, work.weights, work.rowLines},
-          {call_.columns, call_.columnStatistics, call_.columnLabels, nullptr, work.columnLines});
-    }
-    if (error == cudaSuccess) {
-      const char* end = reinterpret_cast<const char*>(work.turns + turns_);
-      error = cudaMemsetAsync(
-          work.products, 0, static_cast<size_t>(end - reinterpret_cast<char*>(work.products)), device.stream);
+      error = layHopperLines(device.stream, {call_,
+                                             call_.dloss,
+                                             call_.rowStatistics,
+                                             call_.columnStatistics,
+                                             work.scalars,
+                                             {work.classes, ClassTable::bitsFor(call_.columns)},
+                                             work.rowLines,
+                                             work.columnLines});
     }
     VLLTR_RETURN_IF_ERROR(check(error, "preparing the contrastive backward pass"));
     for (int64_t column = 0; column < call_.columns; column += blocks_.columns) {
@@ -136,8 +137,8 @@ class Backward {
   Status form(const Device::Data& device, const Workspace& work, int64_t row, int64_t column,
               const HopperMatrix& difference) const {
     HopperDifference<kTeacher, kSplit> epilogue = {};
-    VLLTR_RETURN_IF_ERROR(mapMatrix(difference.part(0), 64, &epilogue.high));
-    if (kSplit) VLLTR_RETURN_IF_ERROR(mapMatrix(difference.part(1), 64, &epilogue.low));
+    VLLTR_RETURN_IF_ERROR(mapMatrix(difference.part(0), epilogue.kBoxRows, &epilogue.high));
+    if (kSplit) VLLTR_RETURN_IF_ERROR(mapMatrix(difference.part(1), epilogue.kBoxRows, &epilogue.low));
     epilogue.scalars = work.scalars;
     epilogue.rows = linesFrom(call_.rowStatistics, row);
     epilogue.columns = linesFrom(call_.columnStatistics, column);
@@ -145,7 +146,7 @@ class Backward {
     epilogue.target = targetFactors(call_.smoothing, epilogue.distillWeight, call_.columns);
     epilogue.products = work.products;
     const hopper::Manner manner = {work.rowLines + row / kHopperLines,
-                                   work.columnLines + column / kHopperLines, false, false, kHopperLead};
+                                   work.columnLines + column / kHopperLines};
     const int64_t rows = difference.rows, columns = difference.columns;
     const HopperMatrix images = hopperFeatures(work.images, rows, call_.student.width, split_);
     const HopperMatrix texts = hopperFeatures(work.texts, columns, call_.student.width, split_);

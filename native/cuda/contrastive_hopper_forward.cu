@@ -1,9 +1,11 @@
+#include <type_traits>
+
 #include "cuda/contrastive_hopper.h"
+#include "cuda/contrastive_hopper_apart.cuh"
 #include "cuda/contrastive_hopper_features.h"
 #include "cuda/contrastive_hopper_plan.h"
 #include "cuda/contrastive_hopper_statistics.cuh"
 #include "cuda/contrastive_lines.cuh"
-#include "cuda/contrastive_prepare.cuh"
 #include "cuda/device.h"
 #include "cuda/reduce.cuh"
 
@@ -32,10 +34,12 @@ __global__ void __launch_bounds__(kSumThreads)
 
 struct Workspace {
   ContrastiveScalars* scalars;
-  float* weights;
   HopperLineTile *rowLines, *columnLines;
   float *rowPartials, *columnPartials, *rowState, *columnState;
+  // `targets` to `lists`, 0 at first.
   double2* targets;
+  unsigned long long* classes;
+  int* lists;
   __nv_bfloat16 *texts, *teacherTexts, *images, *teacherImages;
 };
 
@@ -52,7 +56,6 @@ class Forward {
     const int64_t width = featureRow(call_.student.width, split_);
     const int64_t teacherWidth = featureRow(call_.teacher.width, split_);
     return {arena.take<ContrastiveScalars>(1),
-            arena.take<float>(call_.rows),
             arena.take<HopperLineTile>(hopperLineTiles(call_.rows)),
             arena.take<HopperLineTile>(hopperLineTiles(call_.columns)),
             arena.take<float>(kPartialFloats * (blocks_.columns / kSimilarityTile) * blocks_.rows),
@@ -60,6 +63,8 @@ class Forward {
             arena.take<float>(kPartialFloats * call_.rows),
             arena.take<float>(kPartialFloats * blocks_.columns),
             arena.take<double2>(targets_),
+            arena.take<unsigned long long>(int64_t{1} << ClassTable::bitsFor(call_.columns)),
+            arena.take<int>(blocks() * listLength()),
             arena.take<__nv_bfloat16>(blocks_.columns * width),
             arena.take<__nv_bfloat16>(blocks_.columns * teacherWidth),
             arena.take<__nv_bfloat16>(blocks_.rows * width),
@@ -67,20 +72,26 @@ class Forward {
   }
 
   Status enqueue(const Device::Data& device, const Workspace& work) const {
-    cudaError_t error = prepareContrastive(device.stream, call_, nullptr, work.scalars, work.weights);
+    const char* end = reinterpret_cast<const char*>(work.lists + blocks() * listLength());
+    cudaError_t error = cudaMemsetAsync(
+        work.targets, 0, static_cast<size_t>(end - reinterpret_cast<char*>(work.targets)), device.stream);
     if (error == cudaSuccess) {
-      error = layHopperLines(device.stream, {call_.rows, {}, call_.rowLabels, work.weights, work.rowLines},
-                             {call_.columns, {}, call_.columnLabels, nullptr, work.columnLines});
-    }
-    if (error == cudaSuccess) {
-      error =
-          cudaMemsetAsync(work.targets, 0, static_cast<size_t>(targets_) * sizeof(double2), device.stream);
+      error = layHopperLines(device.stream, {call_,
+                                             nullptr,
+                                             {},
+                                             {},
+                                             work.scalars,
+                                             {work.classes, ClassTable::bitsFor(call_.columns)},
+                                             work.rowLines,
+                                             work.columnLines});
     }
     VLLTR_RETURN_IF_ERROR(check(error, "preparing the contrastive forward pass"));
+    int* list = work.lists;
     for (int64_t column = 0; column < call_.columns; column += blocks_.columns) {
       for (int64_t row = 0; row < call_.rows; row += blocks_.rows) {
         VLLTR_RETURN_IF_ERROR(check(convert(device.stream, work, row, column), "converting features"));
-        VLLTR_RETURN_IF_ERROR(enqueueBlock(device, work, row, column));
+        VLLTR_RETURN_IF_ERROR(enqueueBlock(device, work, row, column, list));
+        list += listLength();
       }
     }
     sumTargets<<<1, kSumThreads, 0, device.stream>>>(work.targets, targets_, work.scalars, call_.smoothing,
@@ -110,36 +121,48 @@ class Forward {
     return convertFeatures(stream, list, split_);
   }
 
-  Status enqueueBlock(const Device::Data& device, const Workspace& work, int64_t row, int64_t column) const {
+  /** Tiles of clusters in a block, whole ones. */
+  int64_t tiles() const { return blocks_.rows / kHopperRows * (blocks_.columns / kSimilarityTile); }
+  int64_t blocks() const {
+    return (call_.rows + blocks_.rows - 1) / blocks_.rows *
+           ((call_.columns + blocks_.columns - 1) / blocks_.columns);
+  }
+  /** A block's list of tiles, its length first, then whether each is listed. */
+  int64_t listLength() const { return 1 + 2 * tiles(); }
+
+  /** `list`: 0 everywhere. */
+  Status enqueueBlock(const Device::Data& device, const Workspace& work, int64_t row, int64_t column,
+                      int* list) const {
+    const int64_t tiles = this->tiles();
     const auto rows = static_cast<int>(rowsAt(row)), columns = static_cast<int>(columnsAt(column));
     const auto rowTiles = static_cast<int>(roundUp(rows, kHalfTile) / kHalfTile);
     const auto columnTiles = static_cast<int>(roundUp(columns, kSimilarityTile) / kSimilarityTile);
     const auto rowStride = static_cast<int>(blocks_.rows), columnStride = static_cast<int>(blocks_.columns);
-    const HopperMatrix images = hopperFeatures(work.images, rows, call_.student.width, split_);
-    const HopperMatrix texts = hopperFeatures(work.texts, columns, call_.student.width, split_);
-    const hopper::Manner manner = {work.rowLines + row / kHopperLines,
-                                   work.columnLines + column / kHopperLines, false, false, kHopperLead};
-    const auto epilogue = [&]<bool kTeacher>(HopperStatistics<kTeacher> made) {
-      made.scalars = work.scalars;
-      made.rowPartials = work.rowPartials, made.columnPartials = work.columnPartials;
-      made.rowStride = rowStride, made.columnStride = columnStride;
-      made.rowPlane = made.rowStride * columnTiles, made.columnPlane = made.columnStride * rowTiles;
-      made.targets = work.targets;
-      return made;
+    const HopperPartials partials = {work.rowPartials,
+                                     work.columnPartials,
+                                     rowStride,
+                                     columnStride,
+                                     int64_t{rowStride} * columnTiles,
+                                     int64_t{columnStride} * rowTiles};
+    const auto form = [&]<bool kTeacher>(std::bool_constant<kTeacher>) {
+      constexpr int kProducts = 1 + kTeacher;
+      using Product = Form<128, kProducts, Major::kDepth, Major::kDepth, hopper::Share::kB>;
+      HopperMatrix a[kProducts], b[kProducts];
+      if constexpr (kTeacher) {
+        a[0] = hopperFeatures(work.teacherImages, rows, call_.teacher.width, split_);
+        b[0] = hopperFeatures(work.teacherTexts, columns, call_.teacher.width, split_);
+      }
+      a[kTeacher] = hopperFeatures(work.images, rows, call_.student.width, split_);
+      b[kTeacher] = hopperFeatures(work.texts, columns, call_.student.width, split_);
+      hopper::Manner manner = {work.rowLines + row / kHopperLines, work.columnLines + column / kHopperLines};
+      const HopperStatistics<kTeacher> statistics = {work.scalars, partials, work.targets, list + 1 + tiles,
+                                                     list};
+      VLLTR_RETURN_IF_ERROR(hopper::launch<Product>(device, a, b, statistics, manner));
+      manner.list = list;
+      return hopper::launch<Product>(device, a, b, HopperStatisticsApart<kTeacher>{work.scalars, partials},
+                                     manner);
     };
-    if (teacher_) {
-      using Pair = Form<128, 2, Major::kDepth, Major::kDepth, hopper::Share::kB>;
-      const HopperMatrix teacherImages =
-          hopperFeatures(work.teacherImages, rows, call_.teacher.width, split_);
-      const HopperMatrix teacherTexts =
-          hopperFeatures(work.teacherTexts, columns, call_.teacher.width, split_);
-      VLLTR_RETURN_IF_ERROR(hopper::launch<Pair>(device, {teacherImages, images}, {teacherTexts, texts},
-                                                 epilogue(HopperStatistics<true>{}), manner));
-    } else {
-      using Single = Form<128, 1, Major::kDepth, Major::kDepth, hopper::Share::kB>;
-      VLLTR_RETURN_IF_ERROR(
-          hopper::launch<Single>(device, {images}, {texts}, epilogue(HopperStatistics<false>{}), manner));
-    }
+    VLLTR_RETURN_IF_ERROR(teacher_ ? form(std::true_type()) : form(std::false_type()));
     const LineMerge rowMerge = {rows,
                                 columnTiles,
                                 work.rowPartials,

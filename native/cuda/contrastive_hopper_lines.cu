@@ -22,32 +22,65 @@ __device__ float blockLeast(float value) {
   return value;
 }
 
-__global__ void __launch_bounds__(kHopperLines)
-    lay(const __grid_constant__ HopperLinesCall rows, const __grid_constant__ HopperLinesCall columns) {
-  const HopperLinesCall& call = blockIdx.y == 0 ? rows : columns;
-  if (blockIdx.x >= hopperLineTiles(call.lines)) return;
-  const int64_t line = static_cast<int64_t>(blockIdx.x) * kHopperLines + threadIdx.x;
-  const bool there = line < call.lines;
-  HopperLineTile& tile = call.tiles[blockIdx.x];
-  HopperLine made = {};
-  if (there) made.label = call.labels[line], made.weight = call.weights == nullptr ? 0.f : call.weights[line];
-  if (call.statistics.lse != nullptr) {
-    const float lse = there ? call.statistics.lse[line] * kLog2E : kFar;
-    const bool taught = there && call.statistics.teacherLse != nullptr;
-    const float teacher = taught ? call.statistics.teacherLse[line] * kLog2E : kFar;
-    const float4 range = {blockLeast(lse), -blockLeast(there ? -lse : kFar), blockLeast(teacher),
-                          -blockLeast(taught ? -teacher : kFar)};
-    if (there) made.factor = exp2Fast(range.x - lse), made.teacherFactor = exp2Fast(range.z - teacher);
-    if (threadIdx.x == 0) tile.range = range;
+constexpr int kCountThreads = 256;
+
+/** Equal labels of a warp are counted together. */
+__global__ void __launch_bounds__(kCountThreads)
+    count(const int32_t* labels, int64_t columns, ClassTable classes) {
+  const int64_t column = static_cast<int64_t>(blockIdx.x) * kCountThreads + threadIdx.x;
+  const unsigned here = __ballot_sync(~0u, column < columns);
+  if (column >= columns) return;
+  const int32_t label = labels[column];
+  const unsigned equal = __match_any_sync(here, label);
+  if (threadIdx.x % kWarp == static_cast<unsigned>(__ffs(static_cast<int>(equal)) - 1)) {
+    classes.add(label, static_cast<uint32_t>(__popc(equal)));
   }
-  tile.lines[threadIdx.x] = made;
+}
+
+__device__ void writeScalars(const HopperLinesCall& call) {
+  const ContrastiveInputs& inputs = call.inputs;
+  const double scale = exp(static_cast<double>(*inputs.student.logitScale));
+  const double teacher =
+      inputs.teacher.width > 0 ? exp(static_cast<double>(*inputs.teacher.logitScale)) : 0.0;
+  const double gradient =
+      call.dloss == nullptr ? 0.0
+                            : static_cast<double>(*call.dloss) / (2.0 * static_cast<double>(inputs.columns));
+  *call.scalars = {static_cast<float>(scale), static_cast<float>(teacher), static_cast<float>(gradient),
+                   static_cast<float>(gradient * static_cast<float>(scale))};
+}
+
+__global__ void __launch_bounds__(kHopperLines) lay(const __grid_constant__ HopperLinesCall call) {
+  const bool ofRows = blockIdx.y == 0;
+  const int64_t lines = ofRows ? call.inputs.rows : call.inputs.columns;
+  if (blockIdx.x >= hopperLineTiles(lines)) return;
+  const int in = threadIdx.x;
+  if (ofRows && blockIdx.x == 0 && in == 0) writeScalars(call);
+  const ContrastiveStatistics& statistics = ofRows ? call.rowStatistics : call.columnStatistics;
+  HopperLineTile& tile = (ofRows ? call.rows : call.columns)[blockIdx.x];
+  const int64_t line = static_cast<int64_t>(blockIdx.x) * kHopperLines + in;
+  const bool there = line < lines;
+  const int32_t label = there ? (ofRows ? call.inputs.rowLabels : call.inputs.columnLabels)[line] : 0;
+  tile.label[in] = label;
+  tile.weight[in] = there && ofRows ? 1.f / static_cast<float>(max(call.classes.find(label), 1u)) : 0.f;
+  if (statistics.lse == nullptr) return;
+  const float lse = there ? statistics.lse[line] * kLog2E : kFar;
+  const bool taught = there && statistics.teacherLse != nullptr;
+  const float teacher = taught ? statistics.teacherLse[line] * kLog2E : kFar;
+  const float4 range = {blockLeast(lse), -blockLeast(there ? -lse : kFar), blockLeast(teacher),
+                        -blockLeast(taught ? -teacher : kFar)};
+  tile.factor[in] = there ? exp2Fast(range.x - lse) : 0.f;
+  tile.teacherFactor[in] = taught ? exp2Fast(range.z - teacher) : 0.f;
+  if (in == 0) tile.range = range;
 }
 
 }  // namespace
 
-cudaError_t layHopperLines(cudaStream_t stream, const HopperLinesCall& rows, const HopperLinesCall& columns) {
-  const int64_t most = std::max(hopperLineTiles(rows.lines), hopperLineTiles(columns.lines));
-  lay<<<dim3(static_cast<unsigned>(most), 2), kHopperLines, 0, stream>>>(rows, columns);
+cudaError_t layHopperLines(cudaStream_t stream, const HopperLinesCall& call) {
+  const ContrastiveInputs& inputs = call.inputs;
+  count<<<static_cast<unsigned>((inputs.columns + kCountThreads - 1) / kCountThreads), kCountThreads, 0,
+          stream>>>(inputs.columnLabels, inputs.columns, call.classes);
+  const int64_t most = std::max(hopperLineTiles(inputs.rows), hopperLineTiles(inputs.columns));
+  lay<<<dim3(static_cast<unsigned>(most), 2), kHopperLines, 0, stream>>>(call);
   return cudaGetLastError();
 }
 

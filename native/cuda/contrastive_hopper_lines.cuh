@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "cuda/contrastive_hopper_classes.cuh"
+#include "cuda/contrastive_similarity.cuh"
 #include "vlltr/contrastive.h"
 
 /** What the contrastive op's Hopper kernels read of rows and columns, laid out to be copied a tile at once.
@@ -12,26 +14,15 @@ namespace vlltr::cuda {
 
 constexpr int kHopperLines = 128;
 
-/** Of a row or a column; past the last one all are 0. */
-struct alignas(16) HopperLine {
-  float factor, teacherFactor;  // 2^(least - log2 sum of exponentials): `least` is the tile's, see `range`
-  int32_t label;
-  float weight;  // 1 / n(y), of rows
-};
-
-struct HopperLineTile {
+/** Of rows or columns; past the last one all are 0. */
+struct alignas(16) HopperLineTile {
   // Least and most of the lines' log2 sums of exponentials, and the teacher's. Of no line: far above and
   // below.
   float4 range;
-  HopperLine lines[kHopperLines];
-};
-
-struct HopperLinesCall {
-  int64_t lines = 0;
-  ContrastiveStatistics statistics;  // null: only labels and weights are wanted
-  const int32_t* labels = nullptr;
-  const float* weights = nullptr;   // null: 0
-  HopperLineTile* tiles = nullptr;  // hopperLineTiles(lines)
+  // 2^(least - log2 sum of exponentials).
+  float factor[kHopperLines], teacherFactor[kHopperLines];
+  int32_t label[kHopperLines];
+  float weight[kHopperLines];  // 1 / n(y), of rows
 };
 
 /** Blocks of a cluster read tiles in pairs. */
@@ -39,6 +30,15 @@ constexpr int64_t hopperLineTiles(int64_t lines) {
   return (lines + 2 * kHopperLines - 1) / (2 * kHopperLines) * 2;
 }
 
-cudaError_t layHopperLines(cudaStream_t stream, const HopperLinesCall& rows, const HopperLinesCall& columns);
+/** A call's inputs, its statistics where they are wanted, and where everything goes. */
+struct HopperLinesCall {
+  ContrastiveInputs inputs;
+  const float* dloss = nullptr;
+  ContrastiveStatistics rowStatistics, columnStatistics;  // null: only labels and weights are wanted
+  ContrastiveScalars* scalars = nullptr;
+  ClassTable classes;                                  // 0 at first
+  HopperLineTile *rows = nullptr, *columns = nullptr;  // hopperLineTiles of each
+};
+cudaError_t layHopperLines(cudaStream_t stream, const HopperLinesCall& call);
 
 }  // namespace vlltr::cuda

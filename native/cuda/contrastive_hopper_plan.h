@@ -9,7 +9,6 @@
 namespace vlltr::cuda {
 
 constexpr int64_t kHopperRows = 256;  // of a cluster's tile
-constexpr int kHopperLead = 2;        // see Call
 
 /** As few equal parts as keep each at or below `most`, a multiple of the tile. */
 constexpr int64_t evenHopperPart(int64_t lines, int64_t most) {

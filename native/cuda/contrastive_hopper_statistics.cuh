@@ -9,94 +9,106 @@ namespace vlltr::cuda {
 
 /**
  * Of unit rows S is at most the scale, so that one exponent serves as the maximum of all lines: 2^100 below
- * the greatest possible exponential. A warp whose lines are not all well within float's range around it takes
- * each line's own. The teacher's exponentials take the place of its similarities while the student's are
- * multiplied.
+ * the greatest possible exponential. Tiles with a line that is not well within float's range around it are
+ * listed for HopperStatisticsApart, as are ragged ones.
  */
 template <bool kTeacher>
 struct HopperStatistics {
-  using Columns = HopperColumns<kTeacher>;
-  static constexpr int kKinds = Columns::kKinds;
+  enum Kind { kSum, kTeacherProduct, kTeacherSum };
+  static constexpr int kKinds = kTeacher ? 3 : 1;
   static constexpr float kBelow = 100, kLeast = 0x1p-90f, kMost = 0x1p120f;
-  static constexpr int kScratch = hopper::kConsumers * sizeof(typename Columns::Scratch);
   static constexpr int kLineBytes = sizeof(HopperLineTile);
-  static constexpr int kOfPiece = 4, kPieces = 16 / kOfPiece, kEarly = kTeacher ? kPieces : 0;
+  static constexpr int kOfPiece = 2, kAllPieces = 16 / kOfPiece, kPieces = kTeacher ? kAllPieces : 0;
+  struct Scratch {
+    float sums[kKinds][4][128];  // of each warp's 16 rows, along columns
+  };
+  using Kept = hopper::Kept<kTeacher ? 8 : 0>;
+  static constexpr int kScratch = hopper::kConsumers * sizeof(Scratch) + Kept::kBytes;
 
   const ContrastiveScalars* scalars;
-  // [kPartialFloats, tiles across the line, stride]: columns' tiles have 64 rows, rows' 128 columns.
-  float *rowPartials, *columnPartials;
-  int64_t rowStride, columnStride, rowPlane, columnPlane;
+  HopperPartials partials;
   // A warp's sum of S / n(y) over its rows' classes, and of S, both without the scale; added to.
   double2* targets;
+  // Of clusters' tiles: whether one is listed, and the list, its length first.
+  int *listed, *list;
 
   struct State {
+    __device__ __forceinline__ explicit State(const HopperStatistics& of)
+        : factor(of.scalars->scale),
+          scale(factor * kLog2E),
+          teacherScale(of.scalars->teacherScale * kLog2E) {}
+
+    float factor, scale, teacherScale;
     double match = 0, all = 0;  // this thread's, of all tiles
-    // Of the tile at hand.
-    float teacherRows[2];
-    uint32_t unfit,
-        same;  // pieces: whose teacher's similarities are still there; with an element of a row's class
+    // Of the tile at hand; along this thread's two rows.
+    float rows[kKinds][2], matches[2], sum;
+    bool near;
   };
 
   /** Of the teacher's similarities in a piece of the columns. */
-  __device__ __forceinline__ void early(int piece, const hopper::Tile& tile, float (&sums)[16][4],
-                                        State& state) const {
+  __device__ __forceinline__ void early(int piece, const hopper::Tile& tile, const float (&sums)[16][4],
+                                        Kept& kept, State& state) const {
     if constexpr (kTeacher) {
       if (piece == 0) begin(state);
-      const float scale = scalars->teacherScale * kLog2E, most = scale - kBelow;
-      float across[2 * kOfPiece] = {}, lines[2] = {}, q[kOfPiece][4];
-      bool same = false;
-      const HopperLine* const rows = rowLines(tile);
-      const int32_t labels[2] = {rows[0].label, rows[8].label};
+      const float most = state.teacherScale - kBelow;
+      float across[2 * kOfPiece];
 #pragma unroll
-      for (int j = 0; j < kOfPiece; ++j) {
+      for (int k = 0; k < kOfPiece; ++k) {
+        const int j = piece * kOfPiece + k;
+        float q[4];
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const int fragment = piece * kOfPiece + j;
-          q[j][i] = exp2Fast(fmaf(sums[fragment][i], scale, -most));
-          lines[i / 2] += q[j][i], across[2 * j + i % 2] += q[j][i];
-          same = same || columnLines(tile)[8 * fragment + i % 2].label == labels[i / 2];
+          q[i] = exp2Fast(fmaf(sums[j][i], state.teacherScale, -most));
+          state.rows[kTeacherSum % kKinds][i / 2] += q[i];
         }
+        across[2 * k] = q[0] + q[2], across[2 * k + 1] = q[1] + q[3];
+        kept.put(j, q);
       }
-      const float column = Columns::scatter(across);
-      Columns::of(tile).put(Columns::kTeacherSum, piece, column);
-      state.teacherRows[0] += lines[0], state.teacherRows[1] += lines[1];
-      const bool fit = within(column) && within(lines[0]) && within(lines[1]);
-      if (__any_sync(~0u, !fit)) {
-        state.unfit |= 1u << piece;
-      } else {
-#pragma unroll
-        for (int j = 0; j < kOfPiece; ++j) {
-#pragma unroll
-          for (int i = 0; i < 4; ++i) sums[piece * kOfPiece + j][i] = q[j][i];
-        }
-      }
-      if (__any_sync(~0u, same)) state.same |= 1u << piece;
+      putColumns(tile, kTeacherSum, piece, across, state);
     }
   }
 
-  __device__ __forceinline__ void operator()(const hopper::Tile& tile, float (&sums)[1 + kTeacher][16][4],
-                                             State& state) const {
-    if constexpr (!kTeacher) begin(state), state.same = ~0u;
-    typename Columns::Scratch& scratch = Columns::of(tile);
-    const float scale = scalars->scale * kLog2E, teacherScale = scalars->teacherScale * kLog2E;
-    const bool near = together(tile, sums, scale, state);
-    const bool whole = tile.row + 64 <= tile.rows && tile.column + 128 <= tile.columns;
-    const bool own = __any_sync(~0u, !near) || !whole;
-    if (own) {
-      const auto student = [&](int j, int i) { return sums[kTeacher][j][i] * scale; };
-      const auto teacher = [&](int j, int i) {
-        const float t = sums[0][j][i];
-        return state.unfit >> j / kOfPiece & 1 ? t * teacherScale
-                                               : hopper::log2Fast(t) + (teacherScale - kBelow);
-      };
-      linesApart(tile, student, teacher);
+  /** What is left once the student's similarities are there. */
+  __device__ __forceinline__ void late(int piece, const hopper::Tile& tile, const float (&sums)[16][4],
+                                       const Kept& kept, State& state) const {
+    if (!kTeacher && piece == 0) begin(state);
+    const float most = state.scale - kBelow;
+    const HopperLineTile& row = *reinterpret_cast<const HopperLineTile*>(tile.rowLines);
+    const HopperLineTile& column = *reinterpret_cast<const HopperLineTile*>(tile.columnLines);
+    const int at = hopper::Tile::warpgroup() * 64 + hopper::Tile::threadRow();
+    const int32_t labels[2] = {row.label[at], row.label[at + 8]};
+    float across[2][2 * kOfPiece];
+#pragma unroll
+    for (int k = 0; k < kOfPiece; ++k) {
+      const int j = piece * kOfPiece + k;
+      const int2 label = *reinterpret_cast<const int2*>(&column.label[hopper::Tile::threadColumn() + 8 * j]);
+      float p[4], q[4];
+      if constexpr (kTeacher) kept.get(j, q);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const float x = sums[j][i];
+        p[i] = exp2Fast(fmaf(x, state.scale, -most));
+        state.rows[kSum][i / 2] += p[i], state.sum += x;
+        if ((i % 2 == 0 ? label.x : label.y) == labels[i / 2]) state.matches[i / 2] += x;
+        if constexpr (kTeacher) {
+          q[i] *= x;
+          state.rows[kTeacherProduct % kKinds][i / 2] += q[i];
+        }
+      }
+      across[0][2 * k] = p[0] + p[2], across[0][2 * k + 1] = p[1] + p[3];
+      if constexpr (kTeacher) across[1][2 * k] = q[0] + q[2], across[1][2 * k + 1] = q[1] + q[3];
     }
-    if (threadIdx.x % 32 == 0) scratch.own[hopper::Tile::warp()] = own;
-    hopper::synchronizeThreads(1 + hopper::Tile::warpgroup(), 128);
-    const int in = threadIdx.x % 128;
-    if (tile.row >= tile.rows || tile.column + in >= tile.columns) return;
-    const Partial sum = scratch.get(in, scale - kBelow, teacherScale - kBelow);
-    put(sum, columnPartials + tile.row / 64 * columnStride + tile.column + in, columnPlane);
+    putColumns(tile, kSum, piece, across[0], state);
+    if constexpr (kTeacher) putColumns(tile, kTeacherProduct, piece, across[1], state);
+    if (piece == kAllPieces - 1) end(tile, row.weight[at], row.weight[at + 8], state);
+  }
+
+  /** Without a teacher. */
+  __device__ __forceinline__ void operator()(const hopper::Tile& tile, float (&sums)[1][16][4],
+                                             State& state) const {
+    const Kept none(nullptr);
+#pragma unroll
+    for (int piece = 0; piece < kAllPieces; ++piece) late(piece, tile, sums[0], none, state);
   }
 
   __device__ __forceinline__ void finish(State& state) const {
@@ -112,147 +124,78 @@ struct HopperStatistics {
   }
 
  private:
-  static __device__ __forceinline__ void begin(State& state) {
-    hopper::synchronizeThreads(1 + hopper::Tile::warpgroup(),
-                               128);  // The scratch is free of the tile before.
-    state.teacherRows[0] = state.teacherRows[1] = 0;
-    state.unfit = state.same = 0;
-  }
-  /** Of this thread's row [0], the second being [8], and of its column [0] of fragment 0. */
-  static __device__ __forceinline__ const HopperLine* rowLines(const hopper::Tile& tile) {
-    return reinterpret_cast<const HopperLineTile*>(tile.rowLines)->lines + hopper::Tile::warpgroup() * 64 +
-           hopper::Tile::threadRow();
-  }
-  static __device__ __forceinline__ const HopperLine* columnLines(const hopper::Tile& tile) {
-    return reinterpret_cast<const HopperLineTile*>(tile.columnLines)->lines + hopper::Tile::threadColumn();
+  static __device__ __forceinline__ Scratch& of(const hopper::Tile& tile) {
+    return reinterpret_cast<Scratch*>(tile.scratch)[hopper::Tile::warpgroup()];
   }
   static __device__ __forceinline__ bool within(float sum) { return sum >= kLeast && sum <= kMost; }
 
-  /** What is left once the student's similarities are there, all lines with one maximum. False where that
-   * does not serve one of this thread's lines. */
-  __device__ __forceinline__ bool together(const hopper::Tile& tile, float (&sums)[1 + kTeacher][16][4],
-                                           float scale, State& state) const {
-    typename Columns::Scratch& scratch = Columns::of(tile);
-    const float most = scale - kBelow;
-    float lines[2][2] = {};
-    float match = 0, all = 0;
-    bool near = state.unfit == 0;
-#pragma unroll
-    for (int piece = 0; piece < kPieces; ++piece) {
-      float across[2][2 * kOfPiece] = {};
-#pragma unroll
-      for (int j = 0; j < kOfPiece; ++j) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          const float x = sums[kTeacher][piece * kOfPiece + j][i], q = sums[0][piece * kOfPiece + j][i];
-          const float p = exp2Fast(fmaf(x, scale, -most));
-          lines[i / 2][0] += p, across[0][2 * j + i % 2] += p;
-          if constexpr (kTeacher) {
-            lines[i / 2][1] = fmaf(q, x, lines[i / 2][1]);
-            across[1][2 * j + i % 2] = fmaf(q, x, across[1][2 * j + i % 2]);
-          }
-          all += x;
-        }
-      }
-      if (state.same >> piece & 1) match += matches(tile, piece, sums[kTeacher]);
-      const float column = Columns::scatter(across[0]);
-      scratch.put(Columns::kSum, piece, column);
-      near = near && within(column);
-      if constexpr (kTeacher) {
-        const float product = Columns::scatter(across[1]);
-        scratch.put(Columns::kTeacherProduct, piece, product);
-        near = near && fabsf(product) <= kMost;
-      }
-    }
-    state.match += match, state.all += all;
+  static __device__ __forceinline__ void begin(State& state) {
+    synchronizeWarpgroup();  // The scratch is free of the tile before.
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const float sum = sumOverRowLanes(lines[half][0]), product = sumOverRowLanes(lines[half][1]);
-      near = near && within(sum) && fabsf(product) <= kMost;
-      putRow(tile, half,
-             {most, sum, scalars->teacherScale * kLog2E - kBelow, sumOverRowLanes(state.teacherRows[half]),
-              product});
+#pragma unroll
+      for (int kind = 0; kind < kKinds; ++kind) state.rows[kind][half] = 0;
+      state.matches[half] = 0;
     }
-    return near;
+    state.sum = 0, state.near = true;
   }
 
-  /** S / n(y) of this thread's elements of a piece where row and column are of one class. */
-  __device__ __forceinline__ float matches(const hopper::Tile& tile, int piece, float (&sums)[16][4]) const {
-    const HopperLine row[2] = {rowLines(tile)[0], rowLines(tile)[8]};
-    float match = 0;
+  /** Eight lanes four apart have their rows' parts each of four columns, which are put into the scratch. */
+  static __device__ __forceinline__ void putColumns(const hopper::Tile& tile, int kind, int piece,
+                                                    const float (&values)[2 * kOfPiece], State& state) {
+    static_assert(kOfPiece == 2);
+    const int lane = threadIdx.x % 32;
+    const bool second = lane & 16, first = lane & 8;
+    float two[2];
 #pragma unroll
-    for (int j = piece * kOfPiece; j < (piece + 1) * kOfPiece; ++j) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        if (columnLines(tile)[8 * j + i % 2].label == row[i / 2].label) {
-          match = fmaf(sums[j][i], row[i / 2].weight, match);
-        }
-      }
+    for (int i = 0; i < 2; ++i) {
+      two[i] =
+          (second ? values[i + 2] : values[i]) + __shfl_xor_sync(~0u, second ? values[i] : values[i + 2], 16);
     }
-    return match;
+    float sum = (first ? two[1] : two[0]) + __shfl_xor_sync(~0u, first ? two[0] : two[1], 8);
+    sum += __shfl_xor_sync(~0u, sum, 4);
+    state.near = state.near && (kind == kTeacherProduct ? fabsf(sum) <= kMost : within(sum));
+    if (lane / 4 % 2 != 0) return;
+    of(tile).sums[kind][hopper::Tile::warp()][piece * 16 + lane / 16 * 8 + lane % 4 * 2 + lane / 8 % 2] = sum;
   }
 
-  /** Each line with a maximum of its own; of lines and elements that are there. `student(j, i)` and `teacher`
-   * are exponents of base 2. */
-  template <class Student, class Teacher>
-  __device__ __forceinline__ void linesApart(const hopper::Tile& tile, Student student,
-                                             Teacher teacher) const {
-    typename Columns::Scratch& scratch = Columns::of(tile);
-    const auto there = [&](int j, int i) {
-      return tile.row + hopper::Tile::threadRow() + i / 2 * 8 < tile.rows &&
-             tile.column + hopper::Tile::threadColumn() + 8 * j + i % 2 < tile.columns;
-    };
-    const auto look = [&](Partial& line, int j, int i) {
-      if (!there(j, i)) return;
-      line.most = fmaxf(line.most, student(j, i));
-      if constexpr (kTeacher) line.teacherMost = fmaxf(line.teacherMost, teacher(j, i));
-    };
-    const auto add = [&](Partial& line, int j, int i) {
-      if (!there(j, i)) return;
-      const float x = student(j, i);
-      line.sum += exp2Fast(x - line.most);
-      if constexpr (kTeacher) {
-        const float q = exp2Fast(teacher(j, i) - line.teacherMost);
-        line.teacherSum += q, line.teacherProduct = fmaf(q, x, line.teacherProduct);
-      }
-    };
-    const float scale = 1 / (scalars->scale * kLog2E);
+  __device__ __forceinline__ void end(const hopper::Tile& tile, float weight, float weight8,
+                                      State& state) const {
+    const float most = state.scale - kBelow, teacherMost = state.teacherScale - kBelow;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      Partial line;
+      float sums[kKinds];
 #pragma unroll
-      for (int k = 0; k < 32; ++k) look(line, k / 2, 2 * half + k % 2);
-      line.most = mostOverRowLanes(line.most), line.teacherMost = mostOverRowLanes(line.teacherMost);
-#pragma unroll
-      for (int k = 0; k < 32; ++k) add(line, k / 2, 2 * half + k % 2);
-      line.sum = sumOverRowLanes(line.sum), line.teacherSum = sumOverRowLanes(line.teacherSum);
-      line.teacherProduct = sumOverRowLanes(line.teacherProduct) * scale;
-      putRow(tile, half, line);
+      for (int kind = 0; kind < kKinds; ++kind) {
+        sums[kind] = sumOverRowLanes(state.rows[kind][half]);
+        state.near =
+            state.near && (kind == kTeacherProduct ? fabsf(sums[kind]) <= kMost : within(sums[kind]));
+      }
+      partials.putRow<kTeacher>(tile, half, partial(sums, most, teacherMost, state.factor));
     }
-    __syncwarp();
-#pragma unroll
-    for (int k = 0; k < 32; ++k) {
-      Partial line;
-      look(line, k / 2, k % 2), look(line, k / 2, k % 2 + 2);
-      line.most = mostOverColumnLanes(line.most), line.teacherMost = mostOverColumnLanes(line.teacherMost);
-      add(line, k / 2, k % 2), add(line, k / 2, k % 2 + 2);
-      line.sum = sumOverColumnLanes(line.sum), line.teacherSum = sumOverColumnLanes(line.teacherSum);
-      line.teacherProduct = sumOverColumnLanes(line.teacherProduct) * scale;
-      if (threadIdx.x % 32 < 4) scratch.putOwn(hopper::Tile::threadColumn() + k / 2 * 8 + k % 2, line);
+    state.match += fmaf(state.matches[0], weight, state.matches[1] * weight8), state.all += state.sum;
+    const bool whole = tile.row + 64 <= tile.rows && tile.column + 128 <= tile.columns;
+    if (__any_sync(~0u, !state.near) || !whole) {
+      if (threadIdx.x % 32 == 0 && atomicExch(&listed[tile.number], 1) == 0) {
+        list[1 + atomicAdd(&list[0], 1)] = tile.number;
+      }
     }
+    synchronizeWarpgroup();
+    const Scratch& scratch = of(tile);
+    const int in = threadIdx.x % 128;
+    float sums[kKinds];
+#pragma unroll
+    for (int kind = 0; kind < kKinds; ++kind) {
+      sums[kind] = (scratch.sums[kind][0][in] + scratch.sums[kind][1][in]) +
+                   (scratch.sums[kind][2][in] + scratch.sums[kind][3][in]);
+    }
+    partials.putColumn<kTeacher>(tile, in, partial(sums, most, teacherMost, state.factor));
   }
 
-  __device__ __forceinline__ void putRow(const hopper::Tile& tile, int half, const Partial& line) const {
-    const int row = tile.row + hopper::Tile::threadRow() + 8 * half;
-    if (threadIdx.x % 4 != 0 || row >= tile.rows) return;
-    put(line, rowPartials + tile.column / 128 * rowStride + row, rowPlane);
-  }
-  __device__ __forceinline__ void put(const Partial& line, float* to, int64_t plane) const {
-    to[0] = line.most, to[plane] = line.sum;
-    if constexpr (kTeacher) {
-      to[2 * plane] = line.teacherMost, to[3 * plane] = line.teacherSum;
-      to[4 * plane] = line.teacherProduct * scalars->scale;
-    }
+  static __device__ __forceinline__ Partial partial(const float (&sums)[kKinds], float most,
+                                                    float teacherMost, float by) {
+    if constexpr (!kTeacher) return {most, sums[kSum]};
+    return {most, sums[kSum], teacherMost, sums[kTeacherSum % kKinds], sums[kTeacherProduct % kKinds] * by};
   }
 };
 

@@ -7,12 +7,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
 #include "cuda/device.h"
 #include "cuda/hopper_form.cuh"
 #include "cuda/hopper_map.h"
 #include "cuda/hopper_ptx.cuh"
+#include "cuda/hopper_steps.cuh"
 #include "cuda/hopper_wgmma.cuh"
 
 namespace vlltr::cuda::hopper {
@@ -30,9 +30,14 @@ struct Call {
   int rows, columns;
   Order order;  // of clusters' tiles
   bool spread;  // one product's steps are shared out evenly
-  int lead;     // steps that one warpgroup is ahead of the other, 0 where it does not matter
+  // Of clusters' tiles, some: how many, then which. Null: all.
+  const int* list;
   // Of each 128 rows and columns Epilogue::kLineBytes that go with the tile.
   const char *rowLines, *columnLines;
+
+  __device__ __forceinline__ int tile(const Span& span) const {
+    return list == nullptr ? span.tile : list[1 + span.tile];
+  }
 };
 
 /** Where a block's tile is. */
@@ -72,7 +77,7 @@ __device__ __forceinline__ void feed(const Call<Form::kProducts>& call, Layout<F
   Place<2> slot;
   for (Span span; work.next(&span);) {
     int row, column;
-    place<Form>(call.order, span.tile, rank, &row, &column);
+    place<Form>(call.order, call.tile(span), rank, &row, &column);
     if constexpr (L::kLineBytes > 0) {
       awaitBarrier(layout.linesEmpty(slot.at), slot.parity ^ 1);
       const uint32_t full = layout.linesFull(slot.at), to = layout.lines(slot.at);
@@ -106,106 +111,97 @@ __device__ __forceinline__ void feed(const Call<Form::kProducts>& call, Layout<F
   }
 }
 
-/**
- * A warpgroup's work: its 64 rows of every tile, each followed by the epilogue. Of two products the epilogue
- * sees the first one's sums already while the second is multiplied, in Epilogue::kEarly pieces.
- */
+/** Where a warpgroup's part of a span's tile is, and its lines. */
+template <class Form, class Epilogue>
+__device__ __forceinline__ Tile tileOf(const Call<Form::kProducts>& call, const Span& span, char* memory,
+                                       int slot, int rank, int warpgroup) {
+  using L = Layout<Form, Epilogue>;
+  Tile tile = {};
+  tile.number = call.tile(span);
+  place<Form>(call.order, tile.number, rank, &tile.row, &tile.column);
+  tile.row += warpgroup * 64;
+  tile.part = (tile.number * Form::kCluster + rank) * kConsumers + warpgroup;
+  tile.rows = call.rows, tile.columns = call.columns;
+  tile.later = span.later, tile.last = span.begin == 0;
+  tile.scratch = memory + L::kScratchAt;
+  if constexpr (L::kLineBytes > 0) {
+    tile.rowLines = memory + L::kLinesAt + 2 * L::kLineBytes * slot;
+    tile.columnLines = tile.rowLines + L::kLineBytes;
+  }
+  return tile;
+}
+
+/** A warpgroup's work: its 64 rows of every tile, each followed by the epilogue. */
 template <class Form, class Epilogue>
 __device__ __forceinline__ void consume(const Call<Form::kProducts>& call, Layout<Form, Epilogue> layout,
                                         char* memory, Work work, int rank, int warpgroup,
                                         const Epilogue& epilogue) {
   using L = Layout<Form, Epilogue>;
-  constexpr int kC = Form::kCluster, kLast = Form::kProducts - 1;
-  using OfTile = Sums<Form::kTileColumns>;
-  const int lane = threadIdx.x % 32;
-  typename Epilogue::State state;
-  Place<L::kStages> stage;
+  Steps<Form, Epilogue> steps = {layout, warpgroup};
+  typename Epilogue::State state(epilogue);
   Place<2> slot;
-  // The stage whose products are not known to be over. Each warp says that it has done with a stage, in every
-  // block of the cluster, as all of them write into it.
-  int held = -1;
-  const auto release = [&] {
-    if (held < 0) return;
-    if (kC == 1) {
-      if (lane == 0) arrive(layout.empty(held));
-    } else if (lane < kC) {
-      arriveRemote(layout.empty(held), lane);
-    }
-  };
-  const auto step = [&]<bool kAdd>(OfTile& sums, std::bool_constant<kAdd>) {
-    awaitBarrier(layout.full(stage.at), stage.parity);
-    const uint64_t a = describe<Form::kA>(layout.a(stage.at) + warpgroup * kBoxBytes);
-    const uint64_t b = describe<Form::kB>(layout.b(stage.at));
-    beginProducts();
-    multiply<Form::kA, Form::kB, kAdd>(sums, a, b);
-#pragma unroll
-    for (int k = 1; k < kDeep / 16; ++k) {
-      multiply<Form::kA, Form::kB, true>(sums, a + k * kDepthAdvance<Form::kA>,
-                                         b + k * kDepthAdvance<Form::kB>);
-    }
-    commitProducts();
-    awaitProducts<1>();
-    release();
-    held = stage.at;
-    stage.advance();
-  };
-  constexpr std::false_type kSet;
-  constexpr std::true_type kMore;
   for (Span span; work.next(&span);) {
-    Tile tile = {};
-    place<Form>(call.order, span.tile, rank, &tile.row, &tile.column);
-    tile.row += warpgroup * 64;
-    tile.rows = call.rows, tile.columns = call.columns;
-    tile.number = (span.tile * kC + rank) * kConsumers + warpgroup;
-    tile.later = span.later, tile.last = span.begin == 0;
-    tile.scratch = memory + L::kScratchAt;
-    if constexpr (L::kLineBytes > 0) {
-      tile.rowLines = memory + L::kLinesAt + 2 * L::kLineBytes * slot.at;
-      tile.columnLines = tile.rowLines + L::kLineBytes;
-    }
-    // One warpgroup stays behind, so that its products go on while the other has its epilogue.
-    if (call.lead > 0 && warpgroup == 1) synchronizeThreads(kLeadBarrier, 128 * kConsumers);
-    OfTile sums[Form::kProducts];
-    int done = 0;
-    const auto lead = [&] {
-      if (++done == call.lead && warpgroup == 0) arriveThreads(kLeadBarrier, 128 * kConsumers);
-    };
-    if constexpr (kLast > 0) {
-      const int steps = call.steps[0] * call.terms;
-      step(sums[0], kSet), lead();
-      for (int i = 1; i < steps; ++i) step(sums[0], kMore), lead();
-      if (Epilogue::kEarly > 0) {
-        awaitProducts<0>();
-        release();
-        held = -1;
-        pin(sums[0]);
-      }
-    }
-    const int steps = Form::kProducts == 1 ? span.end - span.begin : call.steps[kLast] * call.terms;
-    step(sums[kLast], kSet), lead();
-    int i = 1;
-    if constexpr (Epilogue::kEarly > 0) {
-      if (L::kLineBytes > 0) awaitBarrier(layout.linesFull(slot.at), slot.parity);
-      epilogue.early(0, tile, sums[0], state);
+    const Tile tile = tileOf<Form, Epilogue>(call, span, memory, slot.at, rank, warpgroup);
+    Sums<Form::kTileColumns> sums[Form::kProducts];
 #pragma unroll
-      for (int piece = 1; piece < Epilogue::kEarly; ++piece) {
-        if (i < steps) step(sums[kLast], kMore), lead(), ++i;
-        epilogue.early(piece, tile, sums[0], state);
-      }
+    for (int p = 0; p < Form::kProducts; ++p) {
+      steps.multiplyAll(sums[p], Form::kProducts == 1 ? span.end - span.begin : call.steps[p] * call.terms);
     }
-    for (; i < steps; ++i) step(sums[kLast], kMore), lead();
-    awaitProducts<0>();
-    release();
-    held = -1;
-    pin(sums[kLast]);
-    if constexpr (L::kLineBytes > 0 && Epilogue::kEarly == 0)
-      awaitBarrier(layout.linesFull(slot.at), slot.parity);
+    steps.finish();
+#pragma unroll
+    for (int p = 0; p < Form::kProducts; ++p) pin(sums[p]);
+    if constexpr (L::kLineBytes > 0) awaitBarrier(layout.linesFull(slot.at), slot.parity);
     epilogue(tile, sums, state);
     if constexpr (L::kLineBytes > 0) {
       __syncwarp();
-      if (lane == 0) arrive(layout.linesEmpty(slot.at));
+      if (threadIdx.x % 32 == 0) arrive(layout.linesEmpty(slot.at));
       slot.advance();
     }
+  }
+  epilogue.finish(state);
+}
+
+/**
+ * The same of two products whose epilogue is done piece by piece while the next product runs: what the
+ * epilogue wants of the first product while the second is formed, the rest while the first one of the next
+ * tile is.
+ */
+template <class Form, class Epilogue>
+__device__ __forceinline__ void consumeOverlapped(const Call<2>& call, Layout<Form, Epilogue> layout,
+                                                  char* memory, Work work, int rank, int warpgroup,
+                                                  const Epilogue& epilogue) {
+  using L = Layout<Form, Epilogue>;
+  constexpr int kPieces = Epilogue::kPieces;
+  Steps<Form, Epilogue> steps = {layout, warpgroup};
+  typename Epilogue::State state(epilogue);
+  typename Epilogue::Kept kept(memory + L::kScratchAt + Epilogue::kScratch - Epilogue::Kept::kBytes);
+  Sums<Form::kTileColumns> first, second;
+  Place<2> slot;
+  Span span;
+  if (work.next(&span)) {
+    const auto late = [&](int piece, const Tile& tile) {
+      if (piece == 0) pin(second);
+      epilogue.late(piece, tile, second, kept, state);
+    };
+    steps.multiplyAll(first, call.steps[0] * call.terms);
+    Tile tile;
+    for (;;) {
+      tile = tileOf<Form, Epilogue>(call, span, memory, slot.at, rank, warpgroup);
+      awaitBarrier(layout.linesFull(slot.at), slot.parity);
+      steps.template multiplyWhile<kPieces>(second, call.steps[1] * call.terms, [&](int piece) {
+        if (piece == 0) pin(first);
+        epilogue.early(piece, tile, first, kept, state);
+      });
+      if (!work.next(&span)) break;
+      steps.template multiplyWhile<kPieces>(first, call.steps[0] * call.terms,
+                                            [&](int piece) { late(piece, tile); });
+      __syncwarp();
+      if (threadIdx.x % 32 == 0) arrive(layout.linesEmpty(slot.at));
+      slot.advance();
+    }
+    steps.finish();
+#pragma unroll
+    for (int piece = 0; piece < kPieces; ++piece) late(piece, tile);
   }
   epilogue.finish(state);
 }
@@ -233,7 +229,10 @@ __global__ void __launch_bounds__(kThreads, 1)
   }
   __syncthreads();
   if (Form::kCluster > 1) synchronizeCluster();
-  const Work work(call.order.count(), call.steps[0] * call.terms, call.spread, blockIdx.x / Form::kCluster,
+  const int tiles = call.list == nullptr ? call.order.count() : *call.list;
+  // Known when it is compiled, it leaves registers free.
+  constexpr bool whole = requires { Epilogue::kWholeTiles; };
+  const Work work(tiles, call.steps[0] * call.terms, !whole && call.spread, blockIdx.x / Form::kCluster,
                   gridDim.x / Form::kCluster);
   const int warpgroup = __shfl_sync(0xffffffff, threadIdx.x / 128, 0);
   if (warpgroup == 0) {
@@ -241,8 +240,12 @@ __global__ void __launch_bounds__(kThreads, 1)
     if (threadIdx.x == 0) feed<Form, Epilogue>(call, layout, work, rank);
   } else {
     takeRegisters<232>();
-    consume<Form, Epilogue>(call, layout, memory + (aligned - sharedAddress(memory)), work, rank,
-                            warpgroup - 1, epilogue);
+    char* const from = memory + (aligned - sharedAddress(memory));
+    if constexpr (Epilogue::kPieces > 0) {
+      consumeOverlapped<Form, Epilogue>(call, layout, from, work, rank, warpgroup - 1, epilogue);
+    } else {
+      consume<Form, Epilogue>(call, layout, from, work, rank, warpgroup - 1, epilogue);
+    }
   }
   // No block ends while another may still write to it.
   if (Form::kCluster > 1) {
@@ -255,9 +258,9 @@ __global__ void __launch_bounds__(kThreads, 1)
 /** How a product is done. */
 struct Manner {
   const void *rowLines = nullptr, *columnLines = nullptr;
-  bool spread = false;      // of one product: see Work; the epilogue minds `later` and `last`
-  bool rightFirst = false;  // see Order
-  int lead = 0;             // see Call; of an epilogue that takes long
+  bool spread = false;        // of one product: see Work; the epilogue minds `later` and `last`
+  bool rightFirst = false;    // see Order
+  const int* list = nullptr;  // see Call
 };
 
 /** Enqueues a product of rows by columns. Depths are the operands' own; all of an operand's edges may be
@@ -282,10 +285,7 @@ Status launch(const Device::Data& device, const HopperMatrix (&a)[Form::kProduct
   const int high = kTileRows * Form::kDown, wide = Form::kTileColumns * Form::kBeside;
   call.order = {(call.rows + high - 1) / high, (call.columns + wide - 1) / wide, manner.rightFirst};
   call.spread = manner.spread;
-  // Never so far that the ring does not hold the lead, and a tile more than the ring.
-  const int least =
-      call.steps[0] * call.terms + (Form::kProducts > 1 ? call.steps[Form::kProducts - 1] * call.terms : 0);
-  call.lead = manner.spread || least <= Layout<Form, Epilogue>::kStages ? 0 : manner.lead;
+  call.list = manner.list;
   call.rowLines = static_cast<const char*>(manner.rowLines);
   call.columnLines = static_cast<const char*>(manner.columnLines);
   const auto kernel = product<Form, Epilogue>;

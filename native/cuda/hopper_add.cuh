@@ -14,19 +14,21 @@ namespace vlltr::cuda::hopper {
  * but the turn.
  */
 struct Add {
-  static constexpr int kScratch = 0, kLineBytes = 0, kEarly = 0;
+  static constexpr int kScratch = 0, kLineBytes = 0, kPieces = 0;
   float* to;
   const float* factor;
   bool add;
   int* turns;  // 0 for each part of a tile, before and after
 
-  struct State {};
+  struct State {
+    __device__ explicit State(const Add&) {}
+  };
   __device__ void finish(State&) const {}
 
   template <int kFragments>
   __device__ void operator()(const Tile& tile, float (&sums)[1][kFragments][4], State&) const {
     const float by = *factor;
-    int* const turn = turns + tile.number;
+    int* const turn = turns + tile.part;
     if (tile.later > 0) awaitTurn(turn, tile.later);
     const bool adds = add || tile.later > 0;
     const bool pairs = tile.columns % 2 == 0 && reinterpret_cast<uintptr_t>(to) % 8 == 0;

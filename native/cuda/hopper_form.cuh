@@ -13,8 +13,7 @@ namespace vlltr::cuda::hopper {
 constexpr int kConsumers = 2;  // warpgroups that multiply, 64 rows of the tile each
 constexpr int kTileRows = 64 * kConsumers;
 constexpr int kThreads = 128 * (1 + kConsumers);
-constexpr int kLeadBarrier = 1 + kConsumers;  // of both; 1 and 2 are each warpgroup's own
-constexpr int kSharedBytes = 227 * 1024;      // that a block can have
+constexpr int kSharedBytes = 227 * 1024;  // that a block can have
 
 /** Blocks of a cluster have tiles below each other and share B's, or beside each other and share A's: each
  * loads a part of what they share into all of them. */
@@ -72,7 +71,8 @@ struct Place {
 struct Tile {
   int row, column;                     // of the matrix, where the warpgroup's part begins
   int rows, columns;                   // of the matrix
-  int number;                          // of this warpgroup's part among all
+  int number;                          // of the cluster's tile
+  int part;                            // of this warpgroup's part among all
   int later;                           // other warpgroups add products to the same part before this one
   bool last;                           // and none after
   char* scratch;                       // Epilogue::kScratch bytes of shared memory, both warpgroups' together

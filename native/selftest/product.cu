@@ -24,10 +24,12 @@ using cuda::hopper::Tile;
 
 /** Stores two products. */
 struct Store {
-  static constexpr int kScratch = 0, kLineBytes = 0, kEarly = 0;
+  static constexpr int kScratch = 0, kLineBytes = 0, kPieces = 0;
   float* c[2];
 
-  struct State {};
+  struct State {
+    __device__ explicit State(const Store&) {}
+  };
   __device__ void finish(State&) const {}
 
   template <int kFragments>
@@ -48,10 +50,12 @@ struct Store {
 
 /** Does nothing that takes time. */
 struct Drop {
-  static constexpr int kScratch = 0, kLineBytes = 0, kEarly = 0;
+  static constexpr int kScratch = 0, kLineBytes = 0, kPieces = 0;
   float* c;
 
-  struct State {};
+  struct State {
+    __device__ explicit State(const Drop&) {}
+  };
   __device__ void finish(State&) const {}
 
   template <int kProducts, int kFragments>
