@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageFolder } from '../../lib/runtime/paths.js';
 import { type Command, Participant } from '../support/participant.js';
+import { python } from '../support/python.js';
 import { median, type Timing, timing } from '../support/statistics.js';
 import { type Problem, writeProblem } from './problem.js';
 import type { Prepared, Ran, TorchOptions } from './protocol.js';
@@ -41,17 +41,7 @@ export interface Result {
   failures: Record<string, string>;
 }
 
-const PYTHON: Command = {
-  command: process.env.VLLTR_BENCH_PYTHON ?? 'python3',
-  args: [join(packageFolder(), 'bench/contrastive/pytorch/worker.py')],
-  env: {
-    PYTHONPATH: join(packageFolder(), 'bench/trainStep/pytorch'),
-    PYTHONDONTWRITEBYTECODE: '1',
-    // Its threads sleep at once when they have nothing to do, instead of spinning into the next contender's turn.
-    OMP_WAIT_POLICY: 'PASSIVE',
-    KMP_BLOCKTIME: '0',
-  },
-};
+const PYTHON = python('contrastive/pytorch/worker.py');
 
 const commandOf = ({ node }: Contender): Command =>
   node

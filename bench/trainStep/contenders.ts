@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { packageFolder } from '../../lib/runtime/paths.js';
 import type { Command } from '../support/participant.js';
+import { python } from '../support/python.js';
 import type { Mode, TorchOptions } from './protocol.js';
 import type { Row } from './rows.js';
 import type { VariantName } from './variants.js';
@@ -47,7 +47,7 @@ const torch = (name: string, label: string, options: Contender['torch'], more: P
   name,
   label,
   choice: name,
-  command: python,
+  command: pytorch,
   torch: options,
   tolerance: SINGLE,
   ...more,
@@ -92,18 +92,10 @@ export function node(variant: VariantName): Command {
   };
 }
 
-function python(folder: string): Command {
-  return {
-    command: process.env.VLLTR_BENCH_PYTHON ?? 'python3',
-    args: [join(packageFolder(), 'bench/trainStep/pytorch/worker.py')],
-    env: {
-      // Its threads sleep at once when they have nothing to do, instead of spinning into the next contender's turn.
-      OMP_WAIT_POLICY: 'PASSIVE',
-      KMP_BLOCKTIME: '0',
-      KINETO_LOG_LEVEL: '99',
-      PYTHONDONTWRITEBYTECODE: '1',
-      // It compiles anew, whatever was compiled before.
-      TORCHINDUCTOR_CACHE_DIR: join(folder, 'inductor'),
-    },
-  };
+function pytorch(folder: string): Command {
+  return python('trainStep/pytorch/worker.py', {
+    KINETO_LOG_LEVEL: '99',
+    // It compiles anew, whatever was compiled before.
+    TORCHINDUCTOR_CACHE_DIR: join(folder, 'inductor'),
+  });
 }

@@ -9,7 +9,7 @@ def say(answer):
 try:
     import numpy as np
     import torch
-    import torch.nn.functional as F
+    from kernels import contrastive
     from memory import watch_memory
     from tensors import read_safetensors
 except ImportError as error:
@@ -25,33 +25,20 @@ def batch_of(request):
     return [batch[name] for name in ('image', 'text', 'teacherImage', 'teacherText', 'labels')]
 
 
-def loss_of(v, t, s, tv, tt, labels, problem):
-    """The formula as one writes it."""
-    beta, smoothing = problem['distillWeight'], problem['smoothing']
-
-    def both(logits, rows, columns, **options):
-        return (F.cross_entropy(logits, rows, **options) + F.cross_entropy(logits.T, columns, **options)) / 2
-
-    with torch.no_grad():
-        taught = math.exp(problem['logitScale']) * tv @ tt.T
-        soft_rows, soft_columns = taught.softmax(1), taught.T.softmax(1)
-        same = (labels[:, None] == labels).float()
-        positives = same / same.sum(1, keepdim=True)
-    similarity = s.exp() * v @ t.T
-    contrastive = both(similarity, positives, positives, label_smoothing=smoothing)
-    return (1 - beta) * contrastive + beta * both(similarity, soft_rows, soft_columns)
-
-
 class Pass:
     def __init__(self, request):
         v, t, self.tv, self.tt, self.labels = batch_of(request)
         self.leaves = [x.requires_grad_() for x in (v, t, torch.tensor(request['problem']['logitScale']))]
         self.problem, self.autocast = request['problem'], request['autocast']
-        self.loss_of = torch.compile(loss_of) if request['compiled'] else loss_of
+        self.teacher_scale = torch.tensor(self.problem['logitScale'])
+        self.contrastive = torch.compile(contrastive) if request['compiled'] else contrastive
 
     def __call__(self):
         with torch.autocast('cpu', torch.bfloat16, enabled=self.autocast):
-            loss = self.loss_of(*self.leaves, self.tv, self.tt, self.labels, self.problem)
+            loss = self.contrastive(
+                *self.leaves, self.labels, self.tv, self.tt, self.teacher_scale,
+                self.problem['smoothing'], self.problem['distillWeight'],
+            )
         return loss, torch.autograd.grad(loss, self.leaves)
 
 
