@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -46,32 +47,37 @@ double gradientAllowed(const ContrastiveProblem& p, const ContrastiveData& data,
 }
 
 void compare(Selftest& test, const std::string& what, const ContrastiveProblem& p,
-             const ContrastiveData& data, const ContrastiveReference& expected,
+             const ContrastiveData& data, const reference::Contrastive& expected,
              const ContrastiveResults& got) {
   const double s = similarityError(p) + 3e-6;
   const char* sides[] = {" of rows", " of columns"};
+  const reference::Statistics* lines[] = {&expected.rows, &expected.columns};
   for (int side = 0; side < 2; ++side) {
-    test.expect(what + ", lse" + sides[side], mostDifferent(got.statistics[side][0], expected.lse[side]), s);
+    test.expect(what + ", lse" + sides[side], mostDifferent(got.statistics[side][0], lines[side]->lse), s);
     test.expect(what + ", teacher's lse" + sides[side],
-                mostDifferent(got.statistics[side][1], expected.teacherLse[side]), s);
+                mostDifferent(got.statistics[side][1], lines[side]->teacherLse), s);
     // The mean moves with the teacher's probabilities too, over all the range of S.
     test.expect(what + ", teacher's mean" + sides[side],
-                mostDifferent(got.statistics[side][2], expected.teacherMean[side]),
+                mostDifferent(got.statistics[side][2], lines[side]->teacherMean),
                 s * (1 + p.scale * (p.teacherWidth > 0)));
   }
-  test.expect(what + ", targets",
-              std::abs(got.targetSum[0] - expected.targetSum) / static_cast<double>(p.size), s);
-  for (int i = 0; i < 3; ++i) {
-    test.expect(what + ", loss " + std::to_string(i),
-                std::abs(got.losses[static_cast<size_t>(i)] - expected.losses[i]), 2 * s);
+  const double targetSum = std::accumulate(expected.targetSums.begin(), expected.targetSums.end(), 0.0);
+  test.expect(what + ", targets", std::abs(got.targetSum[0] - targetSum) / static_cast<double>(p.size), s);
+  const double losses[] = {expected.loss, expected.contrastive, expected.distillation};
+  for (size_t i = 0; i < 3; ++i) {
+    test.expect(what + ", loss " + std::to_string(i), std::abs(got.losses[i] - losses[i]), 2 * s);
   }
   test.expect(what + ", dimage", mostDifferent(got.dimage, expected.dimage),
               gradientAllowed(p, data, expected.dimage, data.text));
   test.expect(what + ", dtext", mostDifferent(got.dtext, expected.dtext),
               gradientAllowed(p, data, expected.dtext, data.image));
+  double products = 0;  // sum |dS S|
+  for (size_t i = 0; i < expected.slope.size(); ++i) {
+    products += std::abs(expected.slope[i] * expected.similarity[i]);
+  }
   // Of few pairs, errors of similarities do not cancel each other.
   test.expect(what + ", dlogitScale", std::abs(got.dlogitScale[0] - expected.dlogitScale),
-              2 * s * (expected.products + p.scale * data.dloss / static_cast<double>(p.size)));
+              2 * s * (products + p.scale * data.dloss / static_cast<double>(p.size)));
 }
 
 std::string name(const ContrastiveProblem& p) {
@@ -93,7 +99,7 @@ void check(Selftest& test, ContrastiveProblem problem, const std::string& what,
   for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
     problem.precision = precision;
     const ContrastiveData data(problem, test.seed());
-    const ContrastiveReference expected(problem, data);
+    const reference::Contrastive expected = contrastiveReference(problem, data);
     for (const Way& way : ways) {
       const std::string full = name(problem) + ", " + what + way.what;
       ContrastiveRun run;
@@ -129,7 +135,7 @@ void spotCheck(Selftest& test, const ContrastiveProblem& p) {
     const size_t line = sample < 2 ? n - 1 : test.seed() % n;
     const auto along = [&](const std::vector<double>(&f)[2], size_t w, double by) {
       const auto at = f[side].begin() + static_cast<int64_t>(line * w);
-      return similarities({at, at + static_cast<int64_t>(w)}, f[1 - side], w, by).values;
+      return reference::similarities({at, at + static_cast<int64_t>(w)}, f[1 - side], w, by);
     };
     const std::vector<double> s = along(features, width, scale);
     const std::vector<double> t = along(taught, static_cast<size_t>(p.teacherWidth), teacherScale);
@@ -226,96 +232,6 @@ void checkContrastive(Selftest& test) {
   }
   exhaust(test);
   check(test, of(130, 40, 24, 9), "after a refusal");
-}
-
-namespace {
-
-/** Inputs and outputs of a size to be timed, on the device. */
-struct Timed {
-  DeviceMemory features[4], gradients[2], lines[2], labels, scalars;
-  ContrastiveForward forward;
-  ContrastiveBackward backward;
-
-  Status place(Selftest& test, int64_t n, int64_t width, Precision precision) {
-    Device& device = test.device();
-    ContrastiveProblem problem;
-    problem.size = std::min<int64_t>(n, 2048), problem.width = width, problem.teacherWidth = width;
-    problem.classes = 0;
-    ContrastiveData data(problem, test.seed());
-    const std::vector<float>* values[] = {&data.image, &data.text, &data.teacherImage, &data.teacherText};
-    const int64_t bytes = n * width * 4, part = problem.size * width * 4;
-    for (int i = 0; i < 4; ++i) {
-      VLLTR_RETURN_IF_ERROR(features[i].reserve(device, bytes));
-      for (int64_t at = 0; at < bytes; at += part) {
-        VLLTR_RETURN_IF_ERROR(
-            device.upload(features[i].as<char>(at), values[i]->data(), std::min(part, bytes - at)));
-      }
-    }
-    std::vector<int32_t> classes;
-    for (int64_t i = 0; i < n; ++i) classes.push_back(static_cast<int32_t>(i * 31 % 1000));
-    VLLTR_RETURN_IF_ERROR(labels.reserve(device, n * 4));
-    VLLTR_RETURN_IF_ERROR(device.upload(labels.as<int32_t>(), classes.data(), n * 4));
-    for (DeviceMemory& one : gradients) VLLTR_RETURN_IF_ERROR(one.reserve(device, bytes));
-    for (DeviceMemory& one : lines) VLLTR_RETURN_IF_ERROR(one.reserve(device, 3 * n * 4));
-    const float numbers[5] = {std::log(100.f), std::log(100.f), 1.f, 0.f, 0.f};
-    VLLTR_RETURN_IF_ERROR(scalars.reserve(device, sizeof numbers));
-    VLLTR_RETURN_IF_ERROR(device.upload(scalars.as<float>(), numbers, sizeof numbers));
-    for (ContrastiveInputs* call :
-         {static_cast<ContrastiveInputs*>(&forward), static_cast<ContrastiveInputs*>(&backward)}) {
-      call->rows = call->columns = n;
-      call->student = {width, features[0].as<float>(), features[1].as<float>(), scalars.as<float>()};
-      call->teacher = {width, features[2].as<float>(), features[3].as<float>(), scalars.as<float>() + 1};
-      call->rowLabels = call->columnLabels = labels.as<int32_t>();
-      call->smoothing = 0.1f, call->distillWeight = 0.5f, call->precision = precision;
-    }
-    const auto statistics = [&](int side) {
-      float* first = lines[side].as<float>();
-      return ContrastiveStatistics{first, first + n, first + 2 * n};
-    };
-    forward.rowStatistics = backward.rowStatistics = statistics(0);
-    forward.columnStatistics = backward.columnStatistics = statistics(1);
-    forward.targetSum = scalars.as<float>() + 3;
-    backward.dloss = scalars.as<float>() + 2, backward.dlogitScale = scalars.as<float>() + 4;
-    backward.dimage = gradients[0].as<float>(), backward.dtext = gradients[1].as<float>();
-    return device.synchronize();
-  }
-};
-
-void time(Selftest& test, int64_t n, int64_t width, Precision precision) {
-  Device& device = test.device();
-  Timed timed;
-  const std::string size = std::to_string(n) + "x" + std::to_string(width);
-  if (!test.ok("contrastive " + size, timed.place(test, n, width, precision))) return;
-  const bool split = precision == Precision::kFloat32;
-  const double rows = static_cast<double>(n), g = 2 * rows * rows * static_cast<double>(width);
-  const double read = 4 * rows * static_cast<double>(width) * 4, written = read / 2;
-  const int64_t memory[2] = {cuda::contrastiveWorkspace(device, timed.forward),
-                             cuda::contrastiveWorkspace(device, timed.backward)};
-  const auto tell = [&](const char* what, double milliseconds, double flops, double bytes,
-                        int64_t workspace) {
-    test.timing({what, size, split ? "fp32" : "bf16", milliseconds, flops, bytes, workspace});
-  };
-  const int repeats = n > 16384 || (split && n > 2048) ? 5 : 11;
-  tell("contrastive forward", test.median(repeats, [&] { return cuda::contrastive(device, timed.forward); }),
-       2 * g, read, memory[0]);
-  tell("contrastive backward",
-       test.median(repeats, [&] { return cuda::contrastive(device, timed.backward); }), 4 * g, read + written,
-       memory[1]);
-  const double both = test.median(repeats, [&] {
-    VLLTR_RETURN_IF_ERROR(cuda::contrastive(device, timed.forward));
-    return cuda::contrastive(device, timed.backward);
-  });
-  tell("contrastive", both, 6 * g, 2 * read + written, std::max(memory[0], memory[1]));
-}
-
-}  // namespace
-
-void timeContrastive(Selftest& test) {
-  time(test, 2048, 1024, Precision::kBfloat16);
-  time(test, 16384, 512, Precision::kBfloat16);
-  time(test, 65536, 512, Precision::kBfloat16);
-  time(test, 2048, 1024, Precision::kFloat32);
-  time(test, 16384, 512, Precision::kFloat32);
 }
 
 }  // namespace vlltr

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cuda/contrastive.h"
-#include "selftest/contrastive_reference.h"
+#include "selftest/contrastive_problem.h"
 #include "selftest/guarded.h"
 
 /** The contrastive op run on a device, whole or by strips of rows as several ranks would. */

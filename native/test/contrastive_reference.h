@@ -11,6 +11,23 @@ namespace reference {
 
 using Doubles = std::vector<double>;
 
+/** scale a b^T for rows of length `depth`, [rows of a, rows of b]; a line of b^T at a time, so that loops are
+ * vectors. */
+inline Doubles similarities(const Doubles& a, const Doubles& b, size_t depth, double scale) {
+  const size_t rows = a.size() / depth, columns = b.size() / depth;
+  Doubles turned(b.size()), made(rows * columns);
+  for (size_t j = 0; j < columns; ++j) {
+    for (size_t k = 0; k < depth; ++k) turned[k * columns + j] = b[j * depth + k];
+  }
+  for (size_t i = 0; i < rows; ++i) {
+    for (size_t k = 0; k < depth; ++k) {
+      const double x = a[i * depth + k] * scale;
+      for (size_t j = 0; j < columns; ++j) made[i * columns + j] += x * turned[k * columns + j];
+    }
+  }
+  return made;
+}
+
 /** Statistics of lines, as ContrastiveStatistics. */
 struct Statistics {
   Doubles lse, teacherLse, teacherMean;
@@ -42,7 +59,6 @@ struct Contrastive {
   double target(size_t i, size_t j) const;
 
  private:
-  Doubles product(const Doubles& a, const Doubles& b, size_t depth, double logScale) const;
   Statistics statistics(bool ofRows) const;
   std::vector<double> sameClass_;  // [N]: pairs of the class of each
   double element(const Doubles& matrix, bool ofRows, size_t line, size_t k) const {
@@ -50,19 +66,6 @@ struct Contrastive {
   }
   void gradient();
 };
-
-inline Doubles Contrastive::product(const Doubles& a, const Doubles& b, size_t depth, double logScale) const {
-  Doubles made(pairs * pairs);
-  const double scale = std::exp(logScale);
-  for (size_t i = 0; i < pairs; ++i) {
-    for (size_t j = 0; j < pairs; ++j) {
-      double sum = 0;
-      for (size_t k = 0; k < depth; ++k) sum += a[i * depth + k] * b[j * depth + k];
-      made[i * pairs + j] = scale * sum;
-    }
-  }
-  return made;
-}
 
 inline double Contrastive::target(size_t i, size_t j) const {
   const double positive = labels[i] == labels[j] ? (1 - smoothing) / sameClass_[i] : 0;
@@ -123,8 +126,10 @@ inline void Contrastive::run() {
   for (const int32_t label : labels) {
     sameClass_.push_back(static_cast<double>(std::count(labels.begin(), labels.end(), label)));
   }
-  similarity = product(image, text, width, logitScale);
-  if (taught()) teacherSimilarity = product(teacherImage, teacherText, teacherWidth, teacherLogitScale);
+  similarity = similarities(image, text, width, std::exp(logitScale));
+  if (taught()) {
+    teacherSimilarity = similarities(teacherImage, teacherText, teacherWidth, std::exp(teacherLogitScale));
+  }
   rows = statistics(true), columns = statistics(false);
   const auto n = static_cast<double>(pairs);
   for (size_t i = 0; i < pairs; ++i) {
