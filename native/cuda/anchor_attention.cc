@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -10,8 +9,8 @@
 #include "cuda/anchor_products.h"
 #include "cuda/anchor_query.h"
 #include "cuda/anchor_table.h"
-#include "cuda/arena.h"
-#include "cuda/device.h"
+#include "cuda/enqueue.h"
+#include "ops/anchor_attention_checks.h"
 #include "ops/anchor_table.h"
 #include "ops/arguments.h"
 
@@ -34,17 +33,6 @@ Status checkInputs(const Device& device, const AnchorAttentionInputs& call) {
   if (call.batch <= kMostImages) return Status();
   return invalidArgument("anchorAttention: " + std::to_string(call.batch) + " images, expected at most " +
                          std::to_string(kMostImages) + " on a device");
-}
-
-Status checkArrays(const AnchorAttentionInputs& call, std::initializer_list<Span> outputs,
-                   const float* dlogits = nullptr, int64_t pairs = 0) {
-  const int64_t d = call.table->width(), matrix = d * d;
-  return checkSpans(
-      kOp,
-      {span("x", call.x, call.batch * d), span("wq", call.wq, matrix), span("wk", call.wk, matrix),
-       span("gammaQ", call.gammaQ, d), span("betaQ", call.betaQ, d), span("gammaK", call.gammaK, d),
-       span("logitScale", call.logitScale, 1), span("dlogits", dlogits, pairs)},
-      outputs);
 }
 
 /** Whole classes, as many as `mostRows` anchors allow; a class with more is alone. */
@@ -110,40 +98,34 @@ Status infer(Device& device, const AnchorAttentionInputs& call, float* logits, f
              float* contributions) {
   const AnchorTable::Data& table = call.table->data();
   const Plan plan(table, call.batch, device.card().multiprocessors);
-  const std::lock_guard lock(device.data().enqueue);
-  const Current current(device);
-  const cudaStream_t stream = device.data().stream;
   Arena count;
   Memory(count, plan, false);
-  DeviceMemory held;
-  VLLTR_RETURN_IF_ERROR(held.reserve(device, count.bytes()));
-  Arena arena(held.as<char>());
-  const Memory memory(arena, plan, false);
-  VLLTR_RETURN_IF_ERROR(makeQuery(stream, call, memory.query));
-  for (const AnchorChunk& chunk : plan.parts) {
-    VLLTR_RETURN_IF_ERROR(score(stream, *table.device, memory.query, chunk, memory.scores));
-    AttendCall with = attendCall(plan, chunk, memory);
-    with.logits = logits, with.weights = weights, with.contributions = contributions;
-    VLLTR_RETURN_IF_ERROR(attend(stream, with));
-  }
-  return Status();
+  return enqueueWith(device, count.bytes(), [&](Arena& arena) -> Status {
+    const cudaStream_t stream = device.data().stream;
+    const Memory memory(arena, plan, false);
+    VLLTR_RETURN_IF_ERROR(makeQuery(stream, call, memory.query));
+    for (const AnchorChunk& chunk : plan.parts) {
+      VLLTR_RETURN_IF_ERROR(score(stream, *table.device, memory.query, chunk, memory.scores));
+      AttendCall with = attendCall(plan, chunk, memory);
+      with.logits = logits, with.weights = weights, with.contributions = contributions;
+      VLLTR_RETURN_IF_ERROR(attend(stream, with));
+    }
+    return Status();
+  });
 }
 
 }  // namespace
 
 Status anchorAttention(Device& device, const AnchorAttentionForward& call) {
   VLLTR_RETURN_IF_ERROR(checkInputs(device, call));
-  VLLTR_RETURN_IF_ERROR(checkArrays(call, {span("logits", call.logits, call.batch * call.table->classes())}));
+  VLLTR_RETURN_IF_ERROR(checkAnchorAttentionArrays(call));
   if (call.batch == 0) return Status();
   return infer(device, call, call.logits, nullptr, nullptr);
 }
 
 Status anchorAttention(Device& device, const AnchorAttentionWeights& call) {
   VLLTR_RETURN_IF_ERROR(checkInputs(device, call));
-  const int64_t pairs = call.batch * call.table->classes(), m = call.table->perClass();
-  VLLTR_RETURN_IF_ERROR(
-      checkArrays(call, {span("logits", call.logits, pairs), span("weights", call.weights, pairs * m),
-                         span("contributions", call.contributions, pairs * m)}));
+  VLLTR_RETURN_IF_ERROR(checkAnchorAttentionArrays(call));
   if (call.batch == 0) return Status();
   return infer(device, call, call.logits, call.weights, call.contributions);
 }
@@ -151,45 +133,36 @@ Status anchorAttention(Device& device, const AnchorAttentionWeights& call) {
 Status anchorAttention(Device& device, const AnchorAttentionBackward& call) {
   VLLTR_RETURN_IF_ERROR(checkInputs(device, call));
   const AnchorTable::Data& table = call.table->data();
-  const int64_t d = table.width, rows = call.batch * d;
-  VLLTR_RETURN_IF_ERROR(
-      checkArrays(call,
-                  {span("dx", call.dx, rows), span("dwq", call.dwq, d * d), span("dwk", call.dwk, d * d),
-                   span("dgammaQ", call.dgammaQ, d), span("dbetaQ", call.dbetaQ, d),
-                   span("dgammaK", call.dgammaK, d), span("dlogitScale", call.dlogitScale, 1)},
-                  call.dlogits, call.batch * table.classes));
+  VLLTR_RETURN_IF_ERROR(checkAnchorAttentionArrays(call));
   const Plan plan(table, call.batch, device.card().multiprocessors);
-  const std::lock_guard lock(device.data().enqueue);
-  const Current current(device);
-  const cudaStream_t stream = device.data().stream;
   Arena count;
   GradientMemory(count, plan);
-  DeviceMemory held;
-  VLLTR_RETURN_IF_ERROR(held.reserve(device, count.bytes()));
-  Arena arena(held.as<char>());
-  const GradientMemory memory(arena, plan);
-  VLLTR_RETURN_IF_ERROR(makeQuery(stream, call, memory.query));
-  bool first = true;
-  if (call.batch > 0) {
-    for (const AnchorChunk& chunk : plan.parts) {
-      VLLTR_RETURN_IF_ERROR(score(stream, *table.device, memory.query, chunk, memory.scores));
-      AttendCall with = attendCall(plan, chunk, memory);
-      with.dlogits = call.dlogits, with.detachNorm = call.detachNorm, with.scaleTerms = memory.scaleTerms;
-      VLLTR_RETURN_IF_ERROR(attend(stream, with));
-      if (chunk.rows == 0) continue;
-      VLLTR_RETURN_IF_ERROR(accumulate(stream, *table.device, memory.query, chunk, memory.scores,
-                                       plan.gradientParts, first, memory.partial));
-      first = false;
+  return enqueueWith(device, count.bytes(), [&](Arena& arena) -> Status {
+    const cudaStream_t stream = device.data().stream;
+    const GradientMemory memory(arena, plan);
+    VLLTR_RETURN_IF_ERROR(makeQuery(stream, call, memory.query));
+    bool first = true;
+    if (call.batch > 0) {
+      for (const AnchorChunk& chunk : plan.parts) {
+        VLLTR_RETURN_IF_ERROR(score(stream, *table.device, memory.query, chunk, memory.scores));
+        AttendCall with = attendCall(plan, chunk, memory);
+        with.dlogits = call.dlogits, with.detachNorm = call.detachNorm, with.scaleTerms = memory.scaleTerms;
+        VLLTR_RETURN_IF_ERROR(attend(stream, with));
+        if (chunk.rows == 0) continue;
+        VLLTR_RETURN_IF_ERROR(accumulate(stream, *table.device, memory.query, chunk, memory.scores,
+                                         plan.gradientParts, first, memory.partial));
+        first = false;
+      }
+      if (first) {
+        VLLTR_RETURN_IF_ERROR(device.fill(
+            memory.partial, 0, plan.gradientParts * 2 * call.batch * table.width * int64_t{sizeof(float)}));
+      }
     }
-    if (first) {
-      VLLTR_RETURN_IF_ERROR(
-          device.fill(memory.partial, 0, plan.gradientParts * 2 * call.batch * d * int64_t{sizeof(float)}));
-    }
-  }
-  VLLTR_RETURN_IF_ERROR(
-      sumScaleTerms(stream, memory.scaleTerms, table.classes * plan.attendTiles, call.dlogitScale));
-  return queryGradient(stream, call, memory.query, memory.queryGradient, memory.partial,
-                       static_cast<int>(plan.gradientParts));
+    VLLTR_RETURN_IF_ERROR(
+        sumScaleTerms(stream, memory.scaleTerms, table.classes * plan.attendTiles, call.dlogitScale));
+    return queryGradient(stream, call, memory.query, memory.queryGradient, memory.partial,
+                         static_cast<int>(plan.gradientParts));
+  });
 }
 
 int64_t anchorAttentionWorkspace(const Device& device, const AnchorTable& table, int64_t batch,

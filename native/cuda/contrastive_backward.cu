@@ -7,7 +7,7 @@
 #include "cuda/contrastive_lines.cuh"
 #include "cuda/contrastive_plan.h"
 #include "cuda/contrastive_prepare.cuh"
-#include "cuda/device.h"
+#include "cuda/enqueue.h"
 #include "cuda/features.cuh"
 #include "cuda/path.h"
 
@@ -167,17 +167,14 @@ int64_t contrastiveWorkspace(const Device& device, const ContrastiveBackward& ca
 
 Status contrastive(Device& device, const ContrastiveBackward& call) {
   if (takesHopper(device)) return contrastiveHopper(device, call);
-  const std::lock_guard lock(device.data().enqueue);
-  const Current current(device);
-  DeviceMemory memory;
-  VLLTR_RETURN_IF_ERROR(memory.reserve(device, contrastiveWorkspace(device, call)));
-  Arena arena(memory.as<void>());
-  const Backward backward(call);
-  bool wideShared = false;
-  VLLTR_RETURN_IF_ERROR(
-      check(hasWideShared(device.card().ordinal, &wideShared), "reading a card's attributes"));
-  return check(backward.enqueue(device.data().stream, wideShared, backward.arrange(arena)),
-               "starting the contrastive backward pass");
+  return enqueueWith(device, contrastiveWorkspace(device, call), [&](Arena& arena) -> Status {
+    const Backward backward(call);
+    bool wideShared = false;
+    VLLTR_RETURN_IF_ERROR(
+        check(hasWideShared(device.card().ordinal, &wideShared), "reading a card's attributes"));
+    return check(backward.enqueue(device.data().stream, wideShared, backward.arrange(arena)),
+                 "starting the contrastive backward pass");
+  });
 }
 
 }  // namespace vlltr::cuda

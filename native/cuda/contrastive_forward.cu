@@ -5,7 +5,7 @@
 #include "cuda/contrastive_plan.h"
 #include "cuda/contrastive_prepare.cuh"
 #include "cuda/contrastive_statistics.cuh"
-#include "cuda/device.h"
+#include "cuda/enqueue.h"
 #include "cuda/features.cuh"
 #include "cuda/path.h"
 
@@ -202,17 +202,14 @@ int64_t contrastiveWorkspace(const Device& device, const ContrastiveForward& cal
 
 Status contrastive(Device& device, const ContrastiveForward& call) {
   if (takesHopper(device)) return contrastiveHopper(device, call);
-  const std::lock_guard lock(device.data().enqueue);
-  const Current current(device);
-  DeviceMemory memory;
-  VLLTR_RETURN_IF_ERROR(memory.reserve(device, contrastiveWorkspace(device, call)));
-  Arena arena(memory.as<void>());
-  Forward forward(call);
-  bool wideShared = false;
-  VLLTR_RETURN_IF_ERROR(
-      check(hasWideShared(device.card().ordinal, &wideShared), "reading a card's attributes"));
-  return check(forward.enqueue(device.data().stream, wideShared, forward.arrange(arena)),
-               "starting the contrastive forward pass");
+  return enqueueWith(device, contrastiveWorkspace(device, call), [&](Arena& arena) -> Status {
+    Forward forward(call);
+    bool wideShared = false;
+    VLLTR_RETURN_IF_ERROR(
+        check(hasWideShared(device.card().ordinal, &wideShared), "reading a card's attributes"));
+    return check(forward.enqueue(device.data().stream, wideShared, forward.arrange(arena)),
+                 "starting the contrastive forward pass");
+  });
 }
 
 }  // namespace vlltr::cuda

@@ -3,7 +3,7 @@
 #include "cuda/contrastive_hopper_features.h"
 #include "cuda/contrastive_hopper_plan.h"
 #include "cuda/contrastive_lines.cuh"
-#include "cuda/device.h"
+#include "cuda/enqueue.h"
 #include "cuda/hopper_add.cuh"
 #include "cuda/reduce.cuh"
 
@@ -33,7 +33,8 @@ struct Workspace {
   double* products;
   unsigned long long* classes;
   int* turns;
-  __nv_bfloat16 *texts, *teacherTexts, *images, *teacherImages, *difference;
+  HopperBlockFeatures features;
+  __nv_bfloat16* difference;
 };
 
 class Backward {
@@ -56,10 +57,7 @@ class Backward {
             arena.take<double>(products_),
             arena.take<unsigned long long>(int64_t{1} << ClassTable::bitsFor(call_.columns)),
             arena.take<int>(turns_),
-            arena.take<__nv_bfloat16>(blocks_.columns * width_),
-            arena.take<__nv_bfloat16>(blocks_.columns * teacherWidth_),
-            arena.take<__nv_bfloat16>(blocks_.rows * width_),
-            arena.take<__nv_bfloat16>(blocks_.rows * teacherWidth_),
+            HopperBlockFeatures(arena, blocks_, width_, teacherWidth_),
             arena.take<__nv_bfloat16>(blocks_.rows * blocks_.columns * (split_ ? 2 : 1))};
   }
 
@@ -80,7 +78,8 @@ class Backward {
     VLLTR_RETURN_IF_ERROR(check(error, "preparing the contrastive backward pass"));
     for (int64_t column = 0; column < call_.columns; column += blocks_.columns) {
       for (int64_t row = 0; row < call_.rows; row += blocks_.rows) {
-        VLLTR_RETURN_IF_ERROR(check(convert(device.stream, work, row, column), "converting features"));
+        VLLTR_RETURN_IF_ERROR(
+            check(work.features.convert(device.stream, call_, blocks_, row, column), "converting features"));
         VLLTR_RETURN_IF_ERROR(enqueueBlock(device, work, row, column));
       }
     }
@@ -93,24 +92,6 @@ class Backward {
   int64_t rowsAt(int64_t row) const { return std::min(blocks_.rows, call_.rows - row); }
   int64_t columnsAt(int64_t column) const { return std::min(blocks_.columns, call_.columns - column); }
 
-  /** What the block needs and its predecessor did not. */
-  cudaError_t convert(cudaStream_t stream, const Workspace& work, int64_t row, int64_t column) const {
-    FeatureConversion list[kConversions] = {};
-    int count = 0;
-    const auto add = [&](const float* from, int64_t first, __nv_bfloat16* to, int64_t lines, int64_t width) {
-      list[count++] = {from + first * width, to, lines, width};
-    };
-    if (row == 0) {
-      add(call_.student.text, column, work.texts, columnsAt(column), call_.student.width);
-      add(call_.teacher.text, column, work.teacherTexts, columnsAt(column), call_.teacher.width);
-    }
-    if (column == 0 || blocks_.rows < call_.rows) {
-      add(call_.student.image, row, work.images, rowsAt(row), call_.student.width);
-      add(call_.teacher.image, row, work.teacherImages, rowsAt(row), call_.teacher.width);
-    }
-    return convertFeatures(stream, list, split_);
-  }
-
   Status enqueueBlock(const Device::Data& device, const Workspace& work, int64_t row, int64_t column) const {
     const int64_t rows = rowsAt(row), columns = columnsAt(column);
     const HopperMatrix difference = {work.difference, rows, columns, blocks_.columns * (split_ ? 2 : 1),
@@ -121,8 +102,8 @@ class Backward {
                                    : form<false, false>(device, work, row, column, difference);
     VLLTR_RETURN_IF_ERROR(formed);
     const int64_t width = call_.student.width;
-    const HopperMatrix texts = hopperFeatures(work.texts, columns, width, split_);
-    const HopperMatrix images = hopperFeatures(work.images, rows, width, split_);
+    const HopperMatrix texts = hopperFeatures(work.features.texts, columns, width, split_);
+    const HopperMatrix images = hopperFeatures(work.features.images, rows, width, split_);
     float* const dimage = call_.dimage + row * width;
     float* const dtext = call_.dtext + column * width;
     const float* const factor = &work.scalars->featureGradient;
@@ -148,14 +129,14 @@ class Backward {
     const hopper::Manner manner = {work.rowLines + row / kHopperLines,
                                    work.columnLines + column / kHopperLines};
     const int64_t rows = difference.rows, columns = difference.columns;
-    const HopperMatrix images = hopperFeatures(work.images, rows, call_.student.width, split_);
-    const HopperMatrix texts = hopperFeatures(work.texts, columns, call_.student.width, split_);
+    const HopperMatrix images = hopperFeatures(work.features.images, rows, call_.student.width, split_);
+    const HopperMatrix texts = hopperFeatures(work.features.texts, columns, call_.student.width, split_);
     using Product = Form<128, 1 + kTeacher, Major::kDepth, Major::kDepth, Share::kB>;
     if constexpr (kTeacher) {
       const int64_t width = call_.teacher.width;
       return hopper::launch<Product>(
-          device, {hopperFeatures(work.teacherImages, rows, width, split_), images},
-          {hopperFeatures(work.teacherTexts, columns, width, split_), texts}, epilogue, manner);
+          device, {hopperFeatures(work.features.teacherImages, rows, width, split_), images},
+          {hopperFeatures(work.features.teacherTexts, columns, width, split_), texts}, epilogue, manner);
     } else {
       return hopper::launch<Product>(device, {images}, {texts}, epilogue, manner);
     }
@@ -192,13 +173,10 @@ int64_t contrastiveHopperWorkspace(const Device& device, const ContrastiveBackwa
 }
 
 Status contrastiveHopper(Device& device, const ContrastiveBackward& call) {
-  const std::lock_guard lock(device.data().enqueue);
-  const Current current(device);
-  DeviceMemory memory;
-  VLLTR_RETURN_IF_ERROR(memory.reserve(device, contrastiveHopperWorkspace(device, call)));
-  Arena arena(memory.as<void>());
-  const Backward backward(device, call);
-  return backward.enqueue(device.data(), backward.arrange(arena));
+  return enqueueWith(device, contrastiveHopperWorkspace(device, call), [&](Arena& arena) {
+    const Backward backward(device, call);
+    return backward.enqueue(device.data(), backward.arrange(arena));
+  });
 }
 
 }  // namespace vlltr::cuda

@@ -6,7 +6,7 @@
 #include "cuda/contrastive_hopper_plan.h"
 #include "cuda/contrastive_hopper_statistics.cuh"
 #include "cuda/contrastive_lines.cuh"
-#include "cuda/device.h"
+#include "cuda/enqueue.h"
 #include "cuda/reduce.cuh"
 
 namespace vlltr::cuda {
@@ -40,7 +40,7 @@ struct Workspace {
   double2* targets;
   unsigned long long* classes;
   int* lists;
-  __nv_bfloat16 *texts, *teacherTexts, *images, *teacherImages;
+  HopperBlockFeatures features;
 };
 
 class Forward {
@@ -65,10 +65,7 @@ class Forward {
             arena.take<double2>(targets_),
             arena.take<unsigned long long>(int64_t{1} << ClassTable::bitsFor(call_.columns)),
             arena.take<int>(blocks() * listLength()),
-            arena.take<__nv_bfloat16>(blocks_.columns * width),
-            arena.take<__nv_bfloat16>(blocks_.columns * teacherWidth),
-            arena.take<__nv_bfloat16>(blocks_.rows * width),
-            arena.take<__nv_bfloat16>(blocks_.rows * teacherWidth)};
+            HopperBlockFeatures(arena, blocks_, width, teacherWidth)};
   }
 
   Status enqueue(const Device::Data& device, const Workspace& work) const {
@@ -89,7 +86,8 @@ class Forward {
     int* list = work.lists;
     for (int64_t column = 0; column < call_.columns; column += blocks_.columns) {
       for (int64_t row = 0; row < call_.rows; row += blocks_.rows) {
-        VLLTR_RETURN_IF_ERROR(check(convert(device.stream, work, row, column), "converting features"));
+        VLLTR_RETURN_IF_ERROR(
+            check(work.features.convert(device.stream, call_, blocks_, row, column), "converting features"));
         VLLTR_RETURN_IF_ERROR(enqueueBlock(device, work, row, column, list));
         list += listLength();
       }
@@ -102,24 +100,6 @@ class Forward {
  private:
   int64_t rowsAt(int64_t row) const { return std::min(blocks_.rows, call_.rows - row); }
   int64_t columnsAt(int64_t column) const { return std::min(blocks_.columns, call_.columns - column); }
-
-  /** What the block needs and its predecessor did not. */
-  cudaError_t convert(cudaStream_t stream, const Workspace& work, int64_t row, int64_t column) const {
-    FeatureConversion list[kConversions] = {};
-    int count = 0;
-    const auto add = [&](const float* from, int64_t first, __nv_bfloat16* to, int64_t lines, int64_t width) {
-      list[count++] = {from + first * width, to, lines, width};
-    };
-    if (row == 0) {
-      add(call_.student.text, column, work.texts, columnsAt(column), call_.student.width);
-      add(call_.teacher.text, column, work.teacherTexts, columnsAt(column), call_.teacher.width);
-    }
-    if (column == 0 || blocks_.rows < call_.rows) {
-      add(call_.student.image, row, work.images, rowsAt(row), call_.student.width);
-      add(call_.teacher.image, row, work.teacherImages, rowsAt(row), call_.teacher.width);
-    }
-    return convertFeatures(stream, list, split_);
-  }
 
   /** Tiles of clusters in a block, whole ones. */
   int64_t tiles() const { return blocks_.rows / kHopperRows * (blocks_.columns / kSimilarityTile); }
@@ -149,11 +129,11 @@ class Forward {
       using Product = Form<128, kProducts, Major::kDepth, Major::kDepth, hopper::Share::kB>;
       HopperMatrix a[kProducts], b[kProducts];
       if constexpr (kTeacher) {
-        a[0] = hopperFeatures(work.teacherImages, rows, call_.teacher.width, split_);
-        b[0] = hopperFeatures(work.teacherTexts, columns, call_.teacher.width, split_);
+        a[0] = hopperFeatures(work.features.teacherImages, rows, call_.teacher.width, split_);
+        b[0] = hopperFeatures(work.features.teacherTexts, columns, call_.teacher.width, split_);
       }
-      a[kTeacher] = hopperFeatures(work.images, rows, call_.student.width, split_);
-      b[kTeacher] = hopperFeatures(work.texts, columns, call_.student.width, split_);
+      a[kTeacher] = hopperFeatures(work.features.images, rows, call_.student.width, split_);
+      b[kTeacher] = hopperFeatures(work.features.texts, columns, call_.student.width, split_);
       hopper::Manner manner = {work.rowLines + row / kHopperLines, work.columnLines + column / kHopperLines};
       const HopperStatistics<kTeacher> statistics = {work.scalars, partials, work.targets, list + 1 + tiles,
                                                      list};
@@ -199,13 +179,10 @@ int64_t contrastiveHopperWorkspace(const Device& device, const ContrastiveForwar
 }
 
 Status contrastiveHopper(Device& device, const ContrastiveForward& call) {
-  const std::lock_guard lock(device.data().enqueue);
-  const Current current(device);
-  DeviceMemory memory;
-  VLLTR_RETURN_IF_ERROR(memory.reserve(device, contrastiveHopperWorkspace(device, call)));
-  Arena arena(memory.as<void>());
-  const Forward forward(device, call);
-  return forward.enqueue(device.data(), forward.arrange(arena));
+  return enqueueWith(device, contrastiveHopperWorkspace(device, call), [&](Arena& arena) {
+    const Forward forward(device, call);
+    return forward.enqueue(device.data(), forward.arrange(arena));
+  });
 }
 
 }  // namespace vlltr::cuda

@@ -123,12 +123,6 @@ __device__ __forceinline__ void addPair(float* to, float x, float y) {
   asm volatile("red.relaxed.gpu.global.add.v2.f32 [%0], {%1, %2};" ::"l"(to), "f"(x), "f"(y) : "memory");
 }
 
-__device__ __forceinline__ float log2Fast(float x) {
-  float y;
-  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 __device__ __forceinline__ int loadAcquired(const int* from) {
   int value;
   asm volatile("ld.acquire.gpu.global.s32 %0, [%1];" : "=r"(value) : "l"(from) : "memory");
@@ -151,11 +145,6 @@ __device__ __forceinline__ void synchronizeCluster() {
 /** Of the threads of a warpgroup, or of two (256): barriers 1 to 15; 0 is __syncthreads'. */
 __device__ __forceinline__ void synchronizeThreads(int barrier, int threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
-}
-
-/** Counts as arrived, and does not wait. */
-__device__ __forceinline__ void arriveThreads(int barrier, int threads) {
-  asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }
 
 template <int kRegisters>

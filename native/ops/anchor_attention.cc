@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 
+#include "ops/anchor_attention_checks.h"
 #include "ops/anchor_pass.h"
 #include "ops/arguments.h"
 #include "vlltr/thread_pool.h"
@@ -28,18 +29,6 @@ Status checkInputs(const AnchorAttentionInputs& call) {
   }
   VLLTR_RETURN_IF_ERROR(checkMatrix(kOp, call.batch, call.table->width()));
   return checkMatrix(kOp, call.batch, call.table->classes() * call.table->perClass());
-}
-
-/** `dlogits`: of the gradient alone. */
-Status checkArrays(const AnchorAttentionInputs& call, std::initializer_list<Span> outputs,
-                   const float* dlogits = nullptr, int64_t pairs = 0) {
-  const int64_t d = call.table->width(), matrix = d * d;
-  return checkSpans(
-      kOp,
-      {span("x", call.x, call.batch * d), span("wq", call.wq, matrix), span("wk", call.wk, matrix),
-       span("gammaQ", call.gammaQ, d), span("betaQ", call.betaQ, d), span("gammaK", call.gammaK, d),
-       span("logitScale", call.logitScale, 1), span("dlogits", dlogits, pairs)},
-      outputs);
 }
 
 /** What every direction begins with. */
@@ -142,7 +131,7 @@ void reduce(const Attention& with, int64_t groups, const float* partial, int64_t
 Status anchorAttention(const AnchorAttentionForward& call) {
   VLLTR_RETURN_IF_ERROR(checkInputs(call));
   const AnchorTable::Data& table = call.table->data();
-  VLLTR_RETURN_IF_ERROR(checkArrays(call, {span("logits", call.logits, call.batch * table.classes)}));
+  VLLTR_RETURN_IF_ERROR(checkAnchorAttentionArrays(call));
   if (call.batch == 0) return Status();
   Attention with(table);
   VLLTR_RETURN_IF_ERROR(with.make(call));
@@ -161,10 +150,8 @@ Status anchorAttention(const AnchorAttentionForward& call) {
 Status anchorAttention(const AnchorAttentionWeights& call) {
   VLLTR_RETURN_IF_ERROR(checkInputs(call));
   const AnchorTable::Data& table = call.table->data();
-  const int64_t pairs = call.batch * table.classes, m = table.perClass;
-  VLLTR_RETURN_IF_ERROR(
-      checkArrays(call, {span("logits", call.logits, pairs), span("weights", call.weights, pairs * m),
-                         span("contributions", call.contributions, pairs * m)}));
+  const int64_t m = table.perClass;
+  VLLTR_RETURN_IF_ERROR(checkAnchorAttentionArrays(call));
   if (call.batch == 0) return Status();
   Attention with(table);
   VLLTR_RETURN_IF_ERROR(with.make(call));
@@ -201,13 +188,8 @@ Status anchorAttention(const AnchorAttentionWeights& call) {
 Status anchorAttention(const AnchorAttentionBackward& call) {
   VLLTR_RETURN_IF_ERROR(checkInputs(call));
   const AnchorTable::Data& table = call.table->data();
-  const int64_t d = table.width, pairs = call.batch * table.classes, rows = call.batch * d;
-  VLLTR_RETURN_IF_ERROR(
-      checkArrays(call,
-                  {span("dx", call.dx, rows), span("dwq", call.dwq, d * d), span("dwk", call.dwk, d * d),
-                   span("dgammaQ", call.dgammaQ, d), span("dbetaQ", call.dbetaQ, d),
-                   span("dgammaK", call.dgammaK, d), span("dlogitScale", call.dlogitScale, 1)},
-                  call.dlogits, pairs));
+  const int64_t d = table.width, rows = call.batch * d;
+  VLLTR_RETURN_IF_ERROR(checkAnchorAttentionArrays(call));
   Attention with(table);
   VLLTR_RETURN_IF_ERROR(with.make(call));
 
