@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
+import type { PaperPreset } from '../presets/paper/index.js';
 import type { AnchorChoice, AnchorOptions } from '../stages/options.js';
 import { natural } from './options.js';
-import { recipeFor } from './trainFlags.js';
+import { settingsFor } from './trainFlags.js';
 
 /** How anchors are chosen, as the command line says it. */
 export interface AnchorFlags {
@@ -31,9 +32,9 @@ export function anchorFlags(command: Command): Command {
     .option('--images-per-class <n>', 'pictures a class that score its sentences, at most', natural);
 }
 
-/** The data's recipe with what the command line says instead. */
-export function anchorOptions(data: string, flags: AnchorFlags): AnchorOptions {
-  const recipe = recipeFor(data).anchors;
+/** What the preset or the data's recipe says, with what the command line says instead. */
+export function anchorOptions(data: string, flags: AnchorFlags, preset?: PaperPreset): AnchorOptions {
+  const recipe = settingsFor(data, preset).anchors;
   return {
     anchors: flags.anchors ?? recipe.anchors,
     choice: flags.choice ?? recipe.choice,

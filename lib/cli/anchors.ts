@@ -2,15 +2,16 @@ import type { Command } from 'commander';
 import { anchorFlags } from './anchorFlags.js';
 import { dataFlags } from './dataFlags.js';
 import { integer, lazily } from './options.js';
+import { presetFlags } from './presetFlags.js';
 
 /** Adds `vl-ltr anchors`. */
 export function register(program: Command): void {
   const command = program
     .command('anchors')
     .description('choose the anchor sentences of every class with a stage-1 model')
-    .argument('<data>', 'the data the stage-1 run was trained on')
+    .argument('[data]', 'the data (default: that of the stage-1 run)')
     .option('--run <dir>', 'folder of the stage-1 run; the anchors go there', 'runs/stage1');
-  dataFlags(anchorFlags(command))
+  dataFlags(presetFlags(anchorFlags(command), "the run's"))
     .option('--seed <n>', 'seed of every random draw', integer, 0)
     .option('--force', 'replace the anchors that the folder holds')
     .option('--dry-run', 'print the configuration and stop')
@@ -21,7 +22,8 @@ export function register(program: Command): void {
 Anchor sentence selection (AnSS): the loss of a sentence is the mean, over pictures of its class, of −log softmax over
 all pictures of its similarity; the M sentences of least loss become the anchors of their class. They are written to
 anchors.safetensors (embeddings) and anchors.json (class → [{sentence, loss}]) in the run folder.
-vl-ltr finetune does this itself where a stage-1 run has no anchors.
+vl-ltr finetune does this itself where a stage-1 run has no anchors. How the data is read (--format, --authors-text, …)
+and the preset are the run's unless they are named anew.
 
   vl-ltr anchors pictures --run runs/stage1 --anchors 64
   vl-ltr anchors icon-lt-100 --run runs/stage1 --choice random --force --json`,

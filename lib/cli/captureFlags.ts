@@ -23,7 +23,7 @@ export function captureFlags(command: Command): Command {
 }
 
 /** Options of a training with what the command line says of this instead. */
-export const withCaptureFlags = <T extends TrainOptions>(options: T, flags: CaptureFlags): T => ({
+export const withCaptureFlags = <T extends CaptureFlags>(options: T, flags: CaptureFlags): T => ({
   ...options,
   capture: flags.capture ?? options.capture,
   precision: flags.precision ?? options.precision,

@@ -32,6 +32,10 @@ export function dataFlags(command: Command): Command {
     .option('--images <dir>', "folder that the paths of lists start from (default: the data's own)")
     .option('--columns <names>', 'columns of a table by what they hold: path=file,label=species,split=set', columns)
     .option('--authors-text', "prompts and articles split as in the authors' code, oddities included")
+    .option(
+      '--no-authors-text',
+      'each prompt whole, articles by their sentences (the default where no preset says otherwise)',
+    )
     .addOption(
       new Option('--shots <bounds>', 'shot groups: many ≥ 100, few ≤ 20 (authors), > 100, < 20 (decoupling)').choices([
         ...Object.keys(shotPresets),

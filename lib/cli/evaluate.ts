@@ -7,7 +7,7 @@ export function register(program: Command): void {
   const command = program
     .command('evaluate')
     .description('accuracy of a trained classifier by shot group')
-    .argument('<data>', 'data with the classes the model was made for')
+    .argument('[data]', 'data with the classes the model was made for (default: that of the run)')
     .option('--run <dir>', 'folder of the finetune run', 'runs/stage2')
     .addOption(new Option('--split <name>', 'which pictures').choices(['test', 'val']).default('test'))
     .option('--baseline <dir>', 'a vision-only run to set beside it, in the table and in the report')

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import { anchorFlags } from './anchorFlags.js';
 import { dataFlags } from './dataFlags.js';
-import { holdOutOption, lazily, nonNegative, runOptions } from './options.js';
+import { holdOutOption, lazily, nonNegative, resolutionOption, runOptions, share } from './options.js';
+import { presetFlags } from './presetFlags.js';
 import { trainFlags } from './trainFlags.js';
 
 /** Adds `vl-ltr finetune`. */
@@ -9,7 +10,7 @@ export function register(program: Command): void {
   const command = program
     .command('finetune')
     .description('stage 2: train the two-branch classifier, or the vision-only baseline')
-    .argument('<data>', 'the data the stage-1 run was trained on')
+    .argument('[data]', 'the data (default: that of the stage-1 run)')
     .option(
       '--from <model>',
       'stage-1 run folder, or a CLIP of any kind that vl-ltr import reads (default: the shipped small CLIP)',
@@ -23,15 +24,18 @@ export function register(program: Command): void {
     .option('--encoder-rate <factor>', "encoder's learning rate against the head's; 0 freezes it", nonNegative)
     .option('--attention-rate <factor>', "attention's learning rate against the head's", nonNegative)
     .option('--detach-norm', 'stop the gradient through the norm of G_c')
-    .option('--mixup', 'mixup 0.8 and cutmix 1.0, as the released configurations have it');
+    .option('--mixup', 'mixup 0.8 and cutmix 1.0, as the released configurations have it')
+    .option('--alpha <share>', "α: the visual branch's weight, instead of choosing it on val", share);
+  resolutionOption(command);
   dataFlags(command).addOption(holdOutOption());
-  runOptions(anchorFlags(trainFlags(command)), 'runs/stage2')
+  runOptions(presetFlags(anchorFlags(trainFlags(command)), "the stage-1 run's"), 'runs/stage2')
     .addHelpText(
       'after',
       `
 The anchors are those of the stage-1 run; where it has none (or --anchors, --choice, --split ask for others) they are
 chosen first. α, the visual branch's weight in the prediction, is chosen on val, never on test; without val it is 0.5.
-What stage 1 held out of train (--hold-out) validates here, too. Layouts of data: vl-ltr check --help.
+What stage 1 held out of train (--hold-out) validates here, too; how the data is read and the preset are stage 1's unless
+they are named anew. Layouts of data: vl-ltr check --help.
 Defaults depend on the data: --dry-run prints them all. A broken-off run goes on with --resume.
 
 The run folder gets model.safetensors (encoder, head, anchors), summary.json (accuracy by shot group on val and test),

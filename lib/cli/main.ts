@@ -13,6 +13,7 @@ import { register as exportCommand } from './export.js';
 import { register as finetune } from './finetune.js';
 import { register as importCommand } from './import.js';
 import { register as predict } from './predict.js';
+import { register as presets } from './presets.js';
 import { register as pretrain } from './pretrain.js';
 import { register as selftest } from './selftest.js';
 import { register as setup } from './setup.js';
@@ -49,6 +50,7 @@ const commands = [
   checkCommand,
   clip,
   importCommand,
+  presets,
   pretrain,
   anchors,
   finetune,

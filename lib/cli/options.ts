@@ -36,6 +36,14 @@ export const holdOutOption = (
   what = "share of every class's training pictures that validates, in a folder without val",
 ) => new Option('--hold-out <share>', what).argParser(holdOutShare);
 
+/** Adds `--resolution`. */
+export const resolutionOption = (command: Command): Command =>
+  command.option(
+    '--resolution <pixels>',
+    "height and width of the pictures, positions interpolated (default: the model's own)",
+    natural,
+  );
+
 /** `--force`, which excludes `--resume`. */
 export const forceOption = (what: string): Option =>
   new Option('--force', `replace ${what} that the folder holds`).conflicts('resume');

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { dataFlags, LAYOUTS } from './dataFlags.js';
-import { holdOutOption, lazily, runOptions, share } from './options.js';
+import { holdOutOption, lazily, resolutionOption, runOptions, share } from './options.js';
+import { presetFlags } from './presetFlags.js';
 import { contrastiveFlags, trainFlags } from './trainFlags.js';
 
 /** Adds `vl-ltr pretrain`. */
@@ -16,7 +17,7 @@ export function register(program: Command): void {
     .option('--teacher <model>', 'frozen CLIP to distil from (default: the model it begins with)')
     .option('--beta <share>', 'β: share of the distillation in the loss; 0 leaves the teacher out', share);
   dataFlags(command).addOption(holdOutOption());
-  runOptions(contrastiveFlags(trainFlags(command)), 'runs/stage1')
+  runOptions(presetFlags(contrastiveFlags(trainFlags(resolutionOption(command))), 'none'), 'runs/stage1')
     .addHelpText(
       'after',
       `${LAYOUTS}

@@ -1,8 +1,19 @@
 import { type Command, Option } from 'commander';
 import { GENERAL_RECIPE } from '../presets/general.js';
 import { ICON_RECIPE } from '../presets/iconLt.js';
+import type { PaperPreset } from '../presets/paper/index.js';
 import type { Recipe } from '../stages/comparison.js';
-import type { ContrastiveOptions, SamplerKind, ScheduleKind, TrainOptions } from '../stages/options.js';
+import { isInEpochs, type Settings } from '../stages/epochs.js';
+import type {
+  AnchorOptions,
+  BaselineOptions,
+  ContrastiveOptions,
+  FinetuneOptions,
+  PretrainOptions,
+  SamplerKind,
+  ScheduleKind,
+  TrainOptions,
+} from '../stages/options.js';
 import type { AugmentOptions } from '../training/augment.js';
 import { type CaptureFlags, captureFlags, withCaptureFlags } from './captureFlags.js';
 import { isIconLt } from './dataName.js';
@@ -11,20 +22,28 @@ import { integer, natural, nonNegative, positive, share } from './options.js';
 /** Options of a training, as the command line gives them; what is absent comes from the recipe. */
 export interface TrainFlags extends CaptureFlags {
   steps?: number;
+  epochs?: number;
   batch?: number;
-  microBatch?: number;
+  /** null: the whole batch at once, whatever the recipe says. */
+  microBatch?: number | null;
   lr?: number;
   warmup?: number;
+  warmupEpochs?: number;
   minLr?: number;
   schedule?: ScheduleKind;
   weightDecay?: number;
-  clipNorm?: number;
+  /** null: gradients are never scaled down. */
+  clipNorm?: number | null;
   sampler?: SamplerKind;
   augment?: AugmentOptions['preset'];
+  /** Parts of the training view that differ from its preset's. */
+  view?: Record<string, unknown>;
   batchNorm?: 'train' | 'eval';
   smoothing?: number;
   checkpointEvery?: number;
+  checkpointEpochs?: number;
   evaluateEvery?: number;
+  evaluateEpochs?: number;
 }
 
 /** What a contrastive training (stage 1, the small CLIP) can be told besides. */
@@ -37,6 +56,18 @@ export interface ContrastiveFlags {
 export function recipeFor(data: string): Recipe {
   return isIconLt(data) ? ICON_RECIPE : GENERAL_RECIPE;
 }
+
+/** Settings of the stages: a preset's, or those of the data's recipe. */
+export interface StageSettings {
+  pretrain: Settings<PretrainOptions>;
+  anchors: AnchorOptions;
+  finetune: Settings<FinetuneOptions>;
+  /** Of the vision-only baseline; presets have none. */
+  baseline?: BaselineOptions;
+}
+
+/** What the command line begins with. */
+export const settingsFor = (data: string, preset?: PaperPreset): StageSettings => preset ?? recipeFor(data);
 
 /** `--schedule <kind>` */
 export const scheduleOption = (): Option =>
@@ -53,7 +84,10 @@ export function contrastiveFlags(command: Command): Command {
 }
 
 /** The recipe's options with what the command line says of the temperature instead. */
-export const withContrastiveFlags = <T extends ContrastiveOptions>(recipe: T, flags: ContrastiveFlags): T => ({
+export const withContrastiveFlags = <T extends Pick<ContrastiveOptions, 'decayScalars' | 'freeLogitScale'>>(
+  recipe: T,
+  flags: ContrastiveFlags,
+): T => ({
   ...recipe,
   decayScalars: flags.decayScalars ?? recipe.decayScalars,
   freeLogitScale: flags.freeLogitScale ?? recipe.freeLogitScale,
@@ -62,7 +96,8 @@ export const withContrastiveFlags = <T extends ContrastiveOptions>(recipe: T, fl
 /** Adds the options of a training. */
 export function trainFlags(command: Command): Command {
   command
-    .option('--steps <n>', 'updates', natural)
+    .addOption(new Option('--steps <n>', 'updates').argParser(natural).conflicts('epochs'))
+    .option('--epochs <n>', 'passes over the training pictures instead of --steps', positive)
     .option('--batch <n>', 'pictures an update', natural)
     .option(
       '--micro-batch <n>',
@@ -101,25 +136,61 @@ export function trainFlags(command: Command): Command {
   return captureFlags(command);
 }
 
-/** The recipe's options with what the command line says instead. */
-export function withFlags<T extends TrainOptions & { smoothing: number }>(recipe: T, flags: TrainFlags): T {
-  const steps = flags.steps ?? recipe.steps;
-  return {
+/** A value of the command line, where null takes the recipe's away. */
+const orNone = (flag: number | null | undefined, recipe: number | undefined): number | undefined =>
+  flag === null ? undefined : (flag ?? recipe);
+
+/** The recipe's options with what the command line says instead; in epochs where either counts so. */
+export function withFlags<T extends TrainOptions & { smoothing: number }>(
+  recipe: Settings<T>,
+  flags: TrainFlags,
+): Settings<T> {
+  const augment = flags.augment ? { preset: flags.augment } : recipe.augment;
+  const common = {
     ...withCaptureFlags(recipe, flags),
-    steps,
     batch: flags.batch ?? recipe.batch,
-    microBatch: flags.microBatch ?? recipe.microBatch,
+    microBatch: orNone(flags.microBatch, recipe.microBatch),
     learningRate: flags.lr ?? recipe.learningRate,
-    warmupSteps: flags.warmup ?? Math.min(recipe.warmupSteps, Math.floor(steps / 10)),
     minLearningRate: flags.minLr ?? recipe.minLearningRate,
     schedule: flags.schedule ?? recipe.schedule,
     weightDecay: flags.weightDecay ?? recipe.weightDecay,
-    clipNorm: flags.clipNorm ?? recipe.clipNorm,
+    clipNorm: orNone(flags.clipNorm, recipe.clipNorm),
     sampler: flags.sampler ?? recipe.sampler,
-    augment: flags.augment ? { preset: flags.augment } : recipe.augment,
+    augment: { ...augment, ...flags.view } as AugmentOptions,
     batchNorm: flags.batchNorm ?? recipe.batchNorm,
     smoothing: flags.smoothing ?? recipe.smoothing,
-    checkpointEvery: flags.checkpointEvery ?? recipe.checkpointEvery,
-    evaluateEvery: flags.evaluateEvery ?? recipe.evaluateEvery,
+  };
+  return { ...common, ...lengthOf<T>(recipe, flags) } as unknown as Settings<T>;
+}
+
+/** How long a stage trains: in updates, or in epochs. A shorter one warms up for a tenth of it at most. */
+function lengthOf<T extends TrainOptions>(recipe: Settings<T>, flags: TrainFlags) {
+  const { warmup: warmupSteps, checkpointEvery, evaluateEvery } = flags;
+  const own = isInEpochs(recipe) ? recipe : undefined;
+  if (flags.steps !== undefined || !(own || flags.epochs !== undefined)) {
+    const updates = own ? undefined : (recipe as T);
+    const steps = flags.steps ?? updates!.steps;
+    const tenth = Math.floor(steps / 10);
+    const none = { epochs: undefined, warmupEpochs: undefined, checkpointEpochs: undefined, evaluateEpochs: undefined };
+    return {
+      ...none,
+      steps,
+      warmupSteps: warmupSteps ?? Math.min(updates?.warmupSteps ?? (own?.warmupEpochs === 0 ? 0 : tenth), tenth),
+      checkpointEvery: checkpointEvery ?? updates?.checkpointEvery ?? Math.max(1, tenth),
+      evaluateEvery: evaluateEvery ?? updates?.evaluateEvery ?? Math.max(1, tenth),
+    };
+  }
+  const epochs = flags.epochs ?? own!.epochs;
+  const updates = own ? undefined : (recipe as T);
+  return {
+    steps: undefined,
+    epochs,
+    warmupEpochs: flags.warmupEpochs ?? Math.min(own?.warmupEpochs ?? epochs / 10, epochs / 10),
+    checkpointEpochs: flags.checkpointEpochs ?? own?.checkpointEpochs ?? 1,
+    evaluateEpochs: flags.evaluateEpochs ?? own?.evaluateEpochs ?? 1,
+    // Counts of updates that were given hold.
+    warmupSteps,
+    checkpointEvery: checkpointEvery ?? updates?.checkpointEvery,
+    evaluateEvery: evaluateEvery ?? updates?.evaluateEvery,
   };
 }

@@ -57,7 +57,31 @@ export const PUBLISHED: Partial<Record<Format, Published>> = {
 
 const figure = (n: number): string => n.toLocaleString('en-US');
 
-/** Notes where a published data set is not what was published, and which file to get. Part of one can still be trained on. */
+/** What a data set of a published kind has. */
+export interface Counted {
+  classes: number;
+  pictures: Partial<Record<Split, number>>;
+}
+
+/** Where the numbers of a published data set are not those that were published, and which file to get. */
+export function publishedDifferences(format: Format, { classes, pictures }: Counted): string[] {
+  const published = PUBLISHED[format];
+  if (!published) return [];
+  const { source, lists } = published;
+  const items: string[] = [];
+  if (classes !== published.classes)
+    items.push(`${figure(classes)} classes, published ${figure(published.classes)}: get ${published.names}`);
+  for (const [split, n] of Object.entries(published.pictures) as [Split, number][]) {
+    const found = pictures[split];
+    if (found === undefined)
+      items.push(`no ${split}, published ${figure(n)} pictures: get ${lists[split]} (${source})`);
+    else if (found !== n)
+      items.push(`${figure(found)} pictures in ${split}, published ${figure(n)}: get ${lists[split]} (${source})`);
+  }
+  return items;
+}
+
+/** Notes where a published data set is not what was published. Part of one can still be trained on. */
 export function noteOfficial(
   { format, splits, classes, dir }: Listing,
   counts: Int32Array,
@@ -67,16 +91,8 @@ export function noteOfficial(
   const published = PUBLISHED[format];
   if (!published) return;
   const { name, source, lists } = published;
-  const items: string[] = [];
-  if (classes.length !== published.classes)
-    items.push(`${figure(classes.length)} classes, published ${figure(published.classes)}: get ${published.names}`);
-  for (const [split, n] of Object.entries(published.pictures) as [Split, number][]) {
-    const found = splits[split]?.ids.length;
-    if (found === undefined)
-      items.push(`no ${split}, published ${figure(n)} pictures: get ${lists[split]} (${source})`);
-    else if (found !== n)
-      items.push(`${figure(found)} pictures in ${split}, published ${figure(n)}: get ${lists[split]} (${source})`);
-  }
+  const pictures = Object.fromEntries(Object.entries(splits).map(([split, { ids }]) => [split, ids.length]));
+  const items = publishedDifferences(format, { classes: classes.length, pictures });
   const [largest, smallest] = [
     counts.reduce((a, b) => Math.max(a, b), 0),
     counts.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY),

@@ -6,6 +6,7 @@ import { train } from '../training/loop.js';
 import { balancedWeights, type Sampler, sqrtWeights, uniformWeights, weightedSampler } from '../training/sampler.js';
 import { cosine, epochCosine, type Schedule } from '../training/schedule.js';
 import { type CapturedUpdate, capturedStep } from './capturedStep.js';
+import { updatesPerEpoch } from './epochs.js';
 import { checkMicroBatch, microBatched } from './microBatch.js';
 import { finish, modelOf, optimise, type StepInputs, type StepState, type Training } from './optimise.js';
 import type { SamplerKind, StageRun, TrainOptions } from './options.js';
@@ -31,8 +32,7 @@ export function scheduleOf(options: TrainOptions, pictures: number): Schedule {
     'ERR_ARGUMENT',
     () => `schedule is '${String(schedule)}'; expected cosine or epoch-cosine`,
   );
-  // Whole batches only: the authors' loader drops the rest of an epoch.
-  const stepsPerEpoch = Math.max(1, Math.floor(pictures / batch));
+  const stepsPerEpoch = updatesPerEpoch(pictures, batch);
   const epochs = (updates: number): number => updates / stepsPerEpoch;
   check(warmupSteps === 0 || epochs(steps) > 2, 'ERR_ARGUMENT', () => {
     return (

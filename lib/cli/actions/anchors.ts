@@ -5,16 +5,20 @@ import { ready } from '../../runtime/ready.js';
 import { tf } from '../../runtime/tf.js';
 import { listAnchors } from '../../stages/anchorFile.js';
 import { type AnchorFlags, anchorOptions } from '../anchorFlags.js';
-import { type DataFlags, givenData } from '../dataFlags.js';
+import type { DataFlags } from '../dataFlags.js';
 import { dataName } from '../dataName.js';
+import type { PresetFlags } from '../presetFlags.js';
+import { withSet } from '../settings.js';
 import { print, say, table } from '../terminal.js';
+import { inherit } from './inherit.js';
 import { makeAnchors } from './makeAnchors.js';
 import { checkTrainedOn, holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
 
 /** The options of the command line. */
-export interface AnchorsCommand extends AnchorFlags, DataFlags {
+export interface AnchorsCommand extends AnchorFlags, DataFlags, PresetFlags {
   run: string;
+  set?: string[];
   seed: number;
   force?: boolean;
   dryRun?: boolean;
@@ -29,9 +33,10 @@ const shortened = (text: string): string =>
   text.length > SENTENCE_WIDTH ? `${text.slice(0, SENTENCE_WIDTH - 1)}…` : text;
 
 /** Runs `vl-ltr anchors`. */
-export async function run(dataArgument: string, flags: AnchorsCommand): Promise<void> {
-  const options = anchorOptions(dataArgument, flags);
-  const how = givenData(dataArgument, flags);
+export async function run(argument: string | undefined, given: AnchorsCommand): Promise<void> {
+  const flags = withSet(given, 'anchors');
+  const { data: dataArgument, how, preset } = await inherit(argument, flags, flags.run);
+  const options = anchorOptions(dataArgument, flags, preset);
   if (flags.dryRun) {
     return print({
       command: 'anchors',
@@ -39,6 +44,7 @@ export async function run(dataArgument: string, flags: AnchorsCommand): Promise<
       seed: flags.seed,
       data: dataName(dataArgument),
       ...how,
+      preset: preset?.name,
       options,
     });
   }

@@ -7,8 +7,9 @@ import { classCounts } from '../../stages/accuracy.js';
 import { type EvaluationRow, evaluateClassifier } from '../../stages/evaluation.js';
 import { inspect } from '../../stages/inspect.js';
 import type { Classifier } from '../../stages/modelFile.js';
-import { type DataFlags, givenData } from '../dataFlags.js';
+import type { DataFlags } from '../dataFlags.js';
 import { print, say } from '../terminal.js';
+import { inherit } from './inherit.js';
 import { checkClasses, openClassifier } from './models.js';
 import { openData } from './openData.js';
 import { writeRunReport } from './runReport.js';
@@ -23,9 +24,9 @@ export interface EvaluateCommand extends DataFlags {
 }
 
 /** Runs `vl-ltr evaluate`. */
-export async function run(dataArgument: string, flags: EvaluateCommand): Promise<void> {
+export async function run(argument: string | undefined, flags: EvaluateCommand): Promise<void> {
   const { split } = flags;
-  const how = givenData(dataArgument, flags);
+  const { data: dataArgument, how } = await inherit(argument, flags, flags.run);
   await ready();
   const model = await openClassifier(flags.run);
   const baseline = flags.baseline === undefined ? undefined : await openClassifier(flags.baseline);

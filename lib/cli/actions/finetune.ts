@@ -1,50 +1,38 @@
-import { existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { LoadedClip } from '../../clip/checkpoint/index.js';
 import type { LongTailData } from '../../data/types.js';
-import { check } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
 import { ready } from '../../runtime/ready.js';
 import { classCounts } from '../../stages/accuracy.js';
-import { fileDigest, loadAnchors } from '../../stages/anchorFile.js';
+import { fileDigest } from '../../stages/anchorFile.js';
 import { trainBaseline } from '../../stages/baseline.js';
+import { inUpdates, type Settings } from '../../stages/epochs.js';
 import { type EvaluationRow, evaluateClassifier } from '../../stages/evaluation.js';
 import { imageFeatures } from '../../stages/features.js';
 import { finetune } from '../../stages/finetune.js';
 import type { Anchors } from '../../stages/head.js';
 import { DEFAULT_ALPHA, inspect } from '../../stages/inspect.js';
 import { type Classifier, saveClassifier } from '../../stages/modelFile.js';
-import type { AnchorOptions, BaselineOptions, FinetuneOptions, StageRun } from '../../stages/options.js';
+import type { BaselineOptions, FinetuneOptions, StageRun } from '../../stages/options.js';
 import { chooseAlpha, lgrProbabilities } from '../../stages/recognise.js';
-import { type AnchorFlags, anchorOptions } from '../anchorFlags.js';
-import { type DataFlags, givenData } from '../dataFlags.js';
+import { anchorOptions } from '../anchorFlags.js';
 import { dataName } from '../dataName.js';
-import type { RunOptions } from '../options.js';
+import { withSet } from '../settings.js';
 import { print, say } from '../terminal.js';
-import { recipeFor, type TrainFlags, withFlags } from '../trainFlags.js';
-import { makeAnchors } from './makeAnchors.js';
-import { checkClasses, checkTrainedOn, dataDigest, holdOutFor, openClip } from './models.js';
+import { anchorsFor, planAnchors, stage1Folder } from './anchorPlan.js';
+import { type FinetuneCommand, finetuneSettings, type Head } from './finetuneSettings.js';
+import { inherit } from './inherit.js';
+import { checkTrainedOn, dataDigest, holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
+import { sayPresetNotes } from './presetNotes.js';
 import { stageRun } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 import { writeRunReport } from './runReport.js';
 import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
 import { trainingSeconds } from './trainingSeconds.js';
+import { checkWeights } from './weights.js';
 
-type Head = 'lgr' | 'linear' | 'mlp';
 type Start = LoadedClip & { path: string };
-
-/** The options of the command line. */
-export interface FinetuneCommand extends RunOptions, TrainFlags, AnchorFlags, DataFlags {
-  from?: string;
-  head: Head;
-  balanced?: boolean;
-  encoderRate?: number;
-  attentionRate?: number;
-  detachNorm?: boolean;
-  mixup?: boolean;
-  holdOut?: number;
-}
 
 /** summary.json of a finetune run. */
 export interface FinetuneSummary {
@@ -62,90 +50,27 @@ export interface FinetuneSummary {
   results: { val?: SummaryRow[]; test?: SummaryRow[] };
 }
 
-function classifierOptions(data: string, flags: FinetuneCommand): FinetuneOptions | BaselineOptions {
-  const recipe = recipeFor(data);
-  const shared = (from: FinetuneOptions | BaselineOptions) => ({
-    ...withFlags(from, flags),
-    balanced: flags.balanced ?? from.balanced,
-    encoderRate: flags.encoderRate ?? from.encoderRate,
-    mixup: flags.mixup ?? from.mixup,
-  });
-  if (flags.head !== 'lgr') return { ...shared(recipe.baseline), head: flags.head };
-  return {
-    ...shared(recipe.finetune),
-    attentionRate: flags.attentionRate ?? recipe.finetune.attentionRate,
-    detachNorm: flags.detachNorm ?? recipe.finetune.detachNorm,
-  };
-}
-
-/** Where the anchors come from: the stage-1 run's own where they fit and nothing else was asked for, else made anew. */
-interface AnchorPlan {
-  file?: string;
-  digest?: string;
-  options: AnchorOptions;
-}
-
-/** The stage-1 run that is continued, where --from is a folder. */
-function stage1Folder({ from }: FinetuneCommand): string | undefined {
-  return from !== undefined && statSync(from).isDirectory() ? resolve(from) : undefined;
-}
-
-async function planAnchors(dataArgument: string, flags: FinetuneCommand, start: Start): Promise<AnchorPlan> {
-  const options = anchorOptions(dataArgument, flags);
-  const asked = flags.anchors ?? flags.choice ?? flags.split ?? flags.imagesPerClass;
-  const stage1 = stage1Folder(flags);
-  if (stage1 === undefined || asked !== undefined) return { options };
-  const file = join(stage1, 'anchors.safetensors');
-  if (!existsSync(file)) return { options };
-  const { anchors, info } = await loadAnchors(file);
-  anchors.embeddings.dispose();
-  if (info.model !== (await fileDigest(start.path))) {
-    say(`${file} was made with an earlier model of this run; choosing anchors anew`);
-    return { options };
-  }
-  return { file, digest: await fileDigest(file), options: info.options };
-}
-
-async function anchorsFor(
-  plan: AnchorPlan,
-  data: LongTailData,
-  start: Start,
-  flags: FinetuneCommand,
-): Promise<Anchors> {
-  if (plan.file !== undefined) {
-    const { anchors, info } = await loadAnchors(plan.file);
-    checkClasses(info.classes, data, plan.file);
-    say(`anchors: ${plan.file}`);
-    return anchors;
-  }
-  const file = join(flags.run, 'anchors.safetensors');
-  const { anchors } = await makeAnchors(file, data, start, plan.options, flags.seed);
-  say(`anchors: ${file} (${plan.options.choice}, at most ${plan.options.anchors} a class)`);
-  return anchors;
-}
-
-/** Trains the two-branch head and chooses α on validation, never on test. */
+/** Trains the two-branch head; α is the one given, else chosen on validation, never on test. */
 async function trainLgr(
   data: LongTailData,
   start: Start,
   anchors: Anchors,
   options: FinetuneOptions,
   run: StageRun,
+  given: number | undefined,
 ): Promise<Classifier> {
   const { config } = start;
   const params = await finetune(data, start, anchors, options, run);
   const choice =
     data.val &&
+    given === undefined &&
     chooseAlpha(
       lgrProbabilities({ config, params, anchors }, await imageFeatures(config, params, data.val)),
       data.val.labels,
     );
-  const alpha = choice?.alpha ?? DEFAULT_ALPHA;
-  say(
-    choice
-      ? `α = ${alpha}, chosen on the validation split (${choice.accuracy.toFixed(1)} % there)`
-      : `α = ${alpha}: ${data.name} has no validation split to choose it on`,
-  );
+  const alpha = given ?? (choice ? choice.alpha : DEFAULT_ALPHA);
+  if (choice) say(`α = ${alpha}, chosen on the validation split (${choice.accuracy.toFixed(1)} % there)`);
+  else if (given === undefined) say(`α = ${alpha}: ${data.name} has no validation split to choose it on`);
   return {
     config,
     params,
@@ -155,7 +80,7 @@ async function trainLgr(
       config,
       ...classInfo(data),
       alpha,
-      alphaChosenOn: choice ? 'val' : 'default',
+      alphaChosenOn: given !== undefined ? 'given' : choice ? 'val' : 'default',
       sentences: anchors.sentences,
     },
   };
@@ -166,31 +91,48 @@ const classInfo = (data: LongTailData) => ({
   trainCounts: Array.from(classCounts(data.train.labels, data.classes.length)),
 });
 
+/** How α came about, for people. */
+const ALPHA_FROM: Record<string, string> = {
+  val: 'chosen on validation',
+  given: 'as given',
+  default: 'no validation split',
+};
+
 /** Runs `vl-ltr finetune`. */
-export async function run(dataArgument: string, flags: FinetuneCommand): Promise<void> {
-  const options = classifierOptions(dataArgument, flags);
+export async function run(argument: string | undefined, given: FinetuneCommand): Promise<void> {
+  const flags = withSet(given, 'finetune');
+  const { data: dataArgument, how, preset, presetIsNew } = await inherit(argument, flags, flags.from);
+  const settings = finetuneSettings(dataArgument, flags, preset);
   const lgr = flags.head === 'lgr';
-  for (const name of ['anchors', 'choice', 'split', 'imagesPerClass', 'attentionRate', 'detachNorm'] as const)
-    check(lgr || flags[name] === undefined, 'ERR_USAGE', () => {
-      const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-      return `--${option} is about anchors; a vision-only head (--head ${flags.head}) has none`;
-    });
-  const how = givenData(dataArgument, flags);
-  const configuration = { data: dataName(dataArgument), ...how, head: flags.head, options };
+  // What a run of the preset made sees pictures as that was told to.
+  const resolution = flags.resolution ?? (presetIsNew ? preset?.resolution : undefined);
+  const alpha = lgr ? (flags.alpha ?? preset?.alpha) : undefined;
+  const configuration = {
+    data: dataName(dataArgument),
+    ...how,
+    preset: preset?.name,
+    resolution,
+    head: flags.head,
+    alpha,
+  };
   if (flags.dryRun) {
-    const anchors = lgr ? anchorOptions(dataArgument, flags) : undefined;
-    const { run, seed, from } = flags;
-    return print({ command: 'finetune', run, seed, from, holdOut: flags.holdOut, ...configuration, anchors });
+    const anchors = lgr ? anchorOptions(dataArgument, flags, preset) : undefined;
+    const { run, seed, from, holdOut } = flags;
+    return print({ command: 'finetune', run, seed, from, holdOut, ...configuration, options: settings, anchors });
   }
+  checkWeights(preset, flags.from);
   await refuseOccupied(flags, 'finetune');
   const { backend, kernels } = await ready();
-  const start = await openClip(flags.from);
+  const start = await openClip(flags.from, resolution);
   const holdOut = holdOutFor(start, flags.holdOut);
   const data = await openData(dataArgument, start.config.visual.imageSize, holdOut, how);
   checkTrainedOn(start, data);
-  const plan = lgr ? await planAnchors(dataArgument, flags, start) : undefined;
+  if (preset) sayPresetNotes(preset, data, start.config.visual);
+  const plan = lgr ? await planAnchors(dataArgument, flags, start, preset) : undefined;
+  const options = inUpdates(settings as Settings<FinetuneOptions | BaselineOptions>, data.train.length);
   await beginRun(flags, 'finetune', {
     ...configuration,
+    options,
     from: start.path,
     stage1: stage1Folder(flags),
     holdOut,
@@ -204,7 +146,7 @@ export async function run(dataArgument: string, flags: FinetuneCommand): Promise
   try {
     if (plan) {
       const anchors = await anchorsFor(plan, data, start, flags);
-      model = await trainLgr(data, start, anchors, options as FinetuneOptions, progress);
+      model = await trainLgr(data, start, anchors, options as FinetuneOptions, progress, alpha);
     } else {
       const { config } = start;
       const params = await trainBaseline(data, start, options as BaselineOptions, progress);
@@ -223,14 +165,14 @@ export async function run(dataArgument: string, flags: FinetuneCommand): Promise
     const { trainCounts } = model.info;
     evaluated[split] = await evaluateClassifier(model, images, { trainCounts, bounds: data.shots });
   }
-  const { alpha, alphaChosenOn } = model.info;
+  const { alphaChosenOn } = model.info;
   const summary: FinetuneSummary = {
     stage: 'finetune',
     head: flags.head,
     data: data.name,
     classes: data.classes.length,
     from: start.path,
-    ...(lgr && { alpha, alphaChosenOn }),
+    ...(lgr && { alpha: model.info.alpha, alphaChosenOn }),
     backend,
     kernels,
     trainingSeconds: await trainingSeconds(flags.run, lgr ? 'finetune' : 'baseline'),
@@ -240,7 +182,7 @@ export async function run(dataArgument: string, flags: FinetuneCommand): Promise
   await writeRunReport(flags.run, {
     title: `${lgr ? 'VL-LTR' : 'Vision-only baseline'} on ${data.name}`,
     bounds: data.shots,
-    facts: lgr ? [['α', `${alpha} (${alphaChosenOn === 'val' ? 'chosen on validation' : 'no validation split'})`]] : [],
+    facts: lgr ? [['α', `${model.info.alpha} (${ALPHA_FROM[alphaChosenOn!]})`]] : [],
     rows: evaluated.test ?? evaluated.val,
     inspection: data.test || data.val ? await inspect(data, model) : undefined,
     stage1: stage1Folder(flags),

@@ -40,15 +40,18 @@ async function expectKind(path: string, format: string): Promise<void> {
   });
 }
 
-/** A CLIP model from a run folder, a file, or (`undefined`) the one that ships. */
-export async function openClip(path: string | undefined): Promise<LoadedClip & { path: string }> {
+/**
+ * A CLIP model from a run folder, a file, or (`undefined`) the one that ships.
+ * @param resolution height and width of the pictures, in pixels; default the model's own
+ */
+export async function openClip(path: string | undefined, resolution?: number): Promise<LoadedClip & { path: string }> {
   const shipped = shippedTeacher();
   if (path === undefined && !existsSync(shipped)) {
     throw new VlltrError('ERR_DATA', `the shipped model ${shipped} is missing; name one with --from model.safetensors`);
   }
   const file = path === undefined ? shipped : modelPath(path, 'a CLIP model file or a run of vl-ltr pretrain');
   await expectKind(file, 'vl-ltr-clip');
-  return { ...(await loadClip(file)), path: resolve(file) };
+  return { ...(await loadClip(file, { resolution })), path: resolve(file) };
 }
 
 /** A classifier from the folder of a finetune run, or its file. */

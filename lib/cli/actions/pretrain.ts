@@ -3,31 +3,40 @@ import { saveClip } from '../../clip/checkpoint/index.js';
 import type { LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
+import type { PaperPreset } from '../../presets/paper/index.js';
 import { shippedTeacher } from '../../presets/teacher.js';
 import { ready } from '../../runtime/ready.js';
 import { type TensorMap, tf } from '../../runtime/tf.js';
 import { classCounts } from '../../stages/accuracy.js';
 import { fileDigest } from '../../stages/anchorFile.js';
+import { inUpdates, type Settings } from '../../stages/epochs.js';
 import { evaluateByText, type Stage1Evaluation } from '../../stages/evaluation.js';
 import type { PretrainOptions } from '../../stages/options.js';
 import { pretrain } from '../../stages/pretrain.js';
 import { TextBank } from '../../stages/textBank.js';
-import { type DataFlags, givenData } from '../dataFlags.js';
+import type { DataFlags } from '../dataFlags.js';
 import { dataName } from '../dataName.js';
 import type { RunOptions } from '../options.js';
+import type { PresetFlags } from '../presetFlags.js';
+import { withSet } from '../settings.js';
 import { print, say } from '../terminal.js';
-import { type ContrastiveFlags, recipeFor, type TrainFlags, withContrastiveFlags, withFlags } from '../trainFlags.js';
+import { type ContrastiveFlags, settingsFor, type TrainFlags, withContrastiveFlags, withFlags } from '../trainFlags.js';
+import { inherit } from './inherit.js';
 import { dataDigest, holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
+import { sayPresetNotes } from './presetNotes.js';
 import { stageRun } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 import { writeRunReport } from './runReport.js';
 import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
 import { trainingSeconds } from './trainingSeconds.js';
+import { checkWeights } from './weights.js';
 
 /** The options of the command line. */
-export interface PretrainCommand extends RunOptions, TrainFlags, ContrastiveFlags, DataFlags {
+export interface PretrainCommand extends RunOptions, TrainFlags, ContrastiveFlags, DataFlags, PresetFlags {
   from?: string;
+  resolution?: number;
+  set?: string[];
   teacher?: string;
   beta?: number;
   holdOut?: number;
@@ -51,30 +60,35 @@ export interface PretrainSummary {
   evaluations: { val?: Stage1Summary; test?: Stage1Summary };
 }
 
-function pretrainOptions(data: string, flags: PretrainCommand): PretrainOptions {
-  const recipe = recipeFor(data).pretrain;
-  const options = withContrastiveFlags(withFlags(recipe, flags), flags);
-  return { ...options, distillWeight: flags.beta ?? recipe.distillWeight };
+function pretrainSettings(data: string, flags: PretrainCommand, preset?: PaperPreset): Settings<PretrainOptions> {
+  const recipe = settingsFor(data, preset).pretrain;
+  const settings = withContrastiveFlags(withFlags(recipe, flags), flags);
+  return { ...settings, distillWeight: flags.beta ?? recipe.distillWeight };
 }
 
 /** Runs `vl-ltr pretrain`. */
-export async function run(dataArgument: string, flags: PretrainCommand): Promise<void> {
-  const options = pretrainOptions(dataArgument, flags);
-  const how = givenData(dataArgument, flags);
-  const from = flags.from ?? shippedTeacher();
+export async function run(dataArgument: string, given: PretrainCommand): Promise<void> {
+  const flags = withSet(given, 'pretrain');
+  const { how, preset } = await inherit(dataArgument, flags, undefined);
+  const settings = pretrainSettings(dataArgument, flags, preset);
+  const resolution = flags.resolution ?? preset?.resolution;
+  const from = flags.from ?? (preset ? preset.weights.file : shippedTeacher());
   const configuration = {
     data: dataName(dataArgument),
     ...how,
+    preset: preset?.name,
+    resolution,
     from,
     teacher: flags.teacher ?? from,
     holdOut: flags.holdOut ?? 0,
-    options,
   };
-  if (flags.dryRun) return print({ command: 'pretrain', run: flags.run, seed: flags.seed, ...configuration });
+  if (flags.dryRun)
+    return print({ command: 'pretrain', run: flags.run, seed: flags.seed, ...configuration, options: settings });
+  checkWeights(preset, flags.from);
   await refuseOccupied(flags, 'pretrain');
   const { backend, kernels } = await ready();
-  const start = await openClip(flags.from);
-  const teacher = flags.teacher === undefined ? start : await openClip(flags.teacher);
+  const start = await openClip(flags.from, resolution);
+  const teacher = flags.teacher === undefined ? start : await openClip(flags.teacher, resolution);
   const [own, taught] = [start.config, teacher.config];
   check(
     taught.visual.imageSize === own.visual.imageSize && taught.text.contextLength >= own.text.contextLength,
@@ -87,8 +101,11 @@ export async function run(dataArgument: string, flags: PretrainCommand): Promise
   const data = await openData(dataArgument, own.visual.imageSize, holdOut, how);
   const bank = new TextBank(data.sentences, own.text.contextLength);
   say(describe(data, bank));
+  if (preset) sayPresetNotes(preset, data, start.config.visual);
+  const options = inUpdates(settings, data.train.length);
   await beginRun(flags, 'pretrain', {
     ...configuration,
+    options,
     from: start.path,
     teacher: teacher.path,
     holdOut,

@@ -1,0 +1,68 @@
+import { existsSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { LoadedClip } from '../../clip/checkpoint/index.js';
+import type { LongTailData } from '../../data/types.js';
+import type { PaperPreset } from '../../presets/paper/index.js';
+import { fileDigest, loadAnchors } from '../../stages/anchorFile.js';
+import type { Anchors } from '../../stages/head.js';
+import type { AnchorOptions } from '../../stages/options.js';
+import { anchorOptions } from '../anchorFlags.js';
+import { say } from '../terminal.js';
+import type { FinetuneCommand } from './finetuneSettings.js';
+import { makeAnchors } from './makeAnchors.js';
+import { checkClasses } from './models.js';
+
+type Start = LoadedClip & { path: string };
+
+/** Where the anchors come from: the stage-1 run's own where they fit and nothing else was asked for, else made anew. */
+export interface AnchorPlan {
+  file?: string;
+  digest?: string;
+  options: AnchorOptions;
+}
+
+/** The stage-1 run that is continued, where --from is a folder. */
+export function stage1Folder({ from }: FinetuneCommand): string | undefined {
+  return from !== undefined && existsSync(from) && statSync(from).isDirectory() ? resolve(from) : undefined;
+}
+
+/** Decides it. */
+export async function planAnchors(
+  data: string,
+  flags: FinetuneCommand,
+  start: Start,
+  preset?: PaperPreset,
+): Promise<AnchorPlan> {
+  const options = anchorOptions(data, flags, preset);
+  const asked = flags.anchors ?? flags.choice ?? flags.split ?? flags.imagesPerClass;
+  const stage1 = stage1Folder(flags);
+  if (stage1 === undefined || asked !== undefined) return { options };
+  const file = join(stage1, 'anchors.safetensors');
+  if (!existsSync(file)) return { options };
+  const { anchors, info } = await loadAnchors(file);
+  anchors.embeddings.dispose();
+  if (info.model !== (await fileDigest(start.path))) {
+    say(`${file} was made with an earlier model of this run; choosing anchors anew`);
+    return { options };
+  }
+  return { file, digest: await fileDigest(file), options: info.options };
+}
+
+/** Reads the anchors or makes them. */
+export async function anchorsFor(
+  plan: AnchorPlan,
+  data: LongTailData,
+  start: Start,
+  flags: FinetuneCommand,
+): Promise<Anchors> {
+  if (plan.file !== undefined) {
+    const { anchors, info } = await loadAnchors(plan.file);
+    checkClasses(info.classes, data, plan.file);
+    say(`anchors: ${plan.file}`);
+    return anchors;
+  }
+  const file = join(flags.run, 'anchors.safetensors');
+  const { anchors } = await makeAnchors(file, data, start, plan.options, flags.seed);
+  say(`anchors: ${file} (${plan.options.choice}, at most ${plan.options.anchors} a class)`);
+  return anchors;
+}

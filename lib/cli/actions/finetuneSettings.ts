@@ -1,0 +1,71 @@
+import { check } from '../../errors.js';
+import type { PaperPreset } from '../../presets/paper/index.js';
+import type { Settings } from '../../stages/epochs.js';
+import type { BaselineOptions, FinetuneOptions } from '../../stages/options.js';
+import type { AnchorFlags } from '../anchorFlags.js';
+import type { DataFlags } from '../dataFlags.js';
+import type { RunOptions } from '../options.js';
+import type { PresetFlags } from '../presetFlags.js';
+import { settingsFor, type TrainFlags, withFlags } from '../trainFlags.js';
+
+export type Head = 'lgr' | 'linear' | 'mlp';
+
+/** The options of the command line. */
+export interface FinetuneCommand extends RunOptions, TrainFlags, AnchorFlags, DataFlags, PresetFlags {
+  from?: string;
+  head: Head;
+  balanced?: boolean;
+  encoderRate?: number;
+  attentionRate?: number;
+  detachNorm?: boolean;
+  mixup?: boolean;
+  alpha?: number;
+  holdOut?: number;
+  resolution?: number;
+  set?: string[];
+}
+
+const BRANCHES = [
+  'anchors',
+  'choice',
+  'split',
+  'imagesPerClass',
+  'attentionRate',
+  'detachNorm',
+  'alpha',
+] as const satisfies (keyof FinetuneCommand)[];
+
+/**
+ * Settings of either head's training. @throws VlltrError ERR_USAGE for options that a vision-only head has not, and for
+ * one with a preset
+ */
+export function finetuneSettings(
+  data: string,
+  flags: FinetuneCommand,
+  preset?: PaperPreset,
+): Settings<FinetuneOptions> | Settings<BaselineOptions> {
+  const lgr = flags.head === 'lgr';
+  for (const name of BRANCHES)
+    check(lgr || flags[name] === undefined, 'ERR_USAGE', () => {
+      const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      return `--${option} is about anchors; a vision-only head (--head ${flags.head}) has none`;
+    });
+  const { finetune, baseline } = settingsFor(data, preset);
+  const shared = <T extends BaselineOptions | FinetuneOptions>(recipe: Settings<T>): Settings<T> => ({
+    ...withFlags<T>(recipe, flags),
+    balanced: flags.balanced ?? recipe.balanced,
+    encoderRate: flags.encoderRate ?? recipe.encoderRate,
+    mixup: flags.mixup ?? recipe.mixup,
+  });
+  if (!lgr) {
+    check(baseline, 'ERR_USAGE', () => {
+      return `preset ${preset!.name} has no vision-only baseline, the authors released none: add --preset none and settings of your own`;
+    });
+    return { ...shared<BaselineOptions>(baseline), head: flags.head as BaselineOptions['head'] };
+  }
+  return {
+    ...shared<FinetuneOptions>(finetune),
+    attentionRate: flags.attentionRate ?? finetune.attentionRate,
+    detachNorm: flags.detachNorm ?? finetune.detachNorm,
+  };
+}

@@ -1,0 +1,73 @@
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { check } from '../../errors.js';
+import { readJson } from '../../files/atomic.js';
+import { type PaperPreset, paperPreset } from '../../presets/paper/index.js';
+import { type DataFlags, givenData } from '../dataFlags.js';
+import { dataName, isIconLt } from '../dataName.js';
+import type { PresetFlags } from '../presetFlags.js';
+import { say } from '../terminal.js';
+
+/** What a run says of its data in config.json. */
+interface RunData extends DataFlags {
+  data?: string;
+  preset?: string;
+}
+
+/** The data of a command, how it is read, and the preset whose settings hold. */
+export interface Inherited {
+  data: string;
+  how: DataFlags;
+  preset?: PaperPreset;
+  /** Whether the preset is one that the command line names rather than the run's. */
+  presetIsNew: boolean;
+}
+
+/** Where the files lie holds for one place; how texts and shot groups are made for the same data anywhere. */
+const PLACED = ['format', 'images', 'columns'] as const;
+const MEANT = ['authorsText', 'shots'] as const;
+
+/** config.json of a run, named by its folder or its model file. */
+async function runData(run: string | undefined): Promise<RunData> {
+  if (run === undefined || !existsSync(run)) return {};
+  const path = join(statSync(run).isDirectory() ? run : dirname(run), 'config.json');
+  return existsSync(path) ? readJson<RunData>(path) : {};
+}
+
+const shown = (how: object): string =>
+  Object.entries(how)
+    .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+    .join(', ');
+
+/**
+ * The data and its reading: as the command line names it, else as a preset that it names has it, else as the run that the
+ * command starts from was told.
+ * @param argument the data that the command line names; default: the run's
+ * @throws VlltrError ERR_USAGE where neither names any data
+ */
+export async function inherit(
+  argument: string | undefined,
+  flags: DataFlags & PresetFlags,
+  run: string | undefined,
+): Promise<Inherited> {
+  const before = await runData(run);
+  const data = argument ?? before.data;
+  check(data !== undefined, 'ERR_USAGE', () => `${run ?? 'the run'} names no data; expected it as an argument`);
+  const named = flags.preset === 'none' ? undefined : flags.preset;
+  const preset = named ?? (before.preset !== undefined && !flags.preset ? paperPreset(before.preset) : undefined);
+  check(!preset || !isIconLt(data), 'ERR_USAGE', () => {
+    return `--preset ${preset!.name} is for ${preset!.title}; ${data} has settings of its own`;
+  });
+  const keys = before.data === dataName(data) ? [...PLACED, ...MEANT] : MEANT;
+  const inherited = Object.fromEntries(
+    keys.flatMap((key) => (before[key] === undefined || isIconLt(data) ? [] : [[key, before[key]]])),
+  );
+  const given = givenData(data, flags);
+  const how = { ...inherited, ...named?.data, ...given };
+  const told = Object.fromEntries(
+    Object.entries(inherited).filter(([key]) => !(key in given) && !(named && key in named.data)),
+  );
+  if (preset && preset !== named) say(`preset ${preset.name}, as ${run} has it`);
+  if (Object.keys(told).length > 0) say(`data as ${run} has it: ${shown(told)}`);
+  return { data, how, preset, presetIsNew: named !== undefined };
+}

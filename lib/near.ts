@@ -1,0 +1,25 @@
+/** Edits (insertions, deletions, replacements) that turn one text into another. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+/** The known names that a misspelt one may mean, nearest first; all where none is near. */
+export function nearest(name: string, known: readonly string[], limit = 3): string[] {
+  const wanted = name.toLowerCase();
+  const scored = known
+    .map((other) => {
+      const text = other.toLowerCase();
+      const within = wanted.length > 2 && (text.includes(wanted) || wanted.includes(text));
+      return { other, far: within ? 1 : distance(wanted, text) };
+    })
+    .filter(({ other, far }) => far <= Math.max(2, Math.ceil(other.length / 3)))
+    .sort((a, b) => a.far - b.far);
+  return scored.length > 0 ? scored.slice(0, limit).map(({ other }) => other) : [...known];
+}

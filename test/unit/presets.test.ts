@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { withSet } from '../../lib/cli/settings.js';
+import { type TrainFlags, withFlags } from '../../lib/cli/trainFlags.js';
+import { GENERAL_RECIPE } from '../../lib/presets/general.js';
+import { PAPER_PRESETS, paperPreset } from '../../lib/presets/paper/index.js';
+import { inUpdates } from '../../lib/stages/epochs.js';
+import { scheduleOf } from '../../lib/stages/run.js';
+
+/** The released runs: batch on each of eight devices, rates and lengths of both stages (the authors' configurations). */
+const RELEASED = [
+  // name, stage 1: batch/8, lr, epochs, min lr, batch norm; stage 2: lr, epochs; encoder trained, α, top-1
+  ['imagenet-lt-r50', 256, 5e-5, 50, 0, 'eval', 1e-3, 50, false, 0.2, 70.1],
+  ['imagenet-lt-vit-b16', 128, 3.5e-5, 50, 0, 'eval', 1e-3, 50, false, 0.2, 77.2],
+  ['places-lt-r50', 256, 5e-5, 50, 0, 'eval', 1e-4, 50, false, 0.2, 48.0],
+  ['places-lt-vit-b16', 128, 1e-5, 50, 0, 'eval', 5e-5, 50, false, 0.2, 50.1],
+  ['inaturalist-2018-r50', 256, 5e-4, 100, 1e-5, 'train', 2e-5, 360, true, 0.7, 74.6],
+  ['inaturalist-2018-vit-b16', 128, 3.5e-4, 100, 1e-5, 'train', 2e-5, 360, true, 0.7, 76.8],
+  ['inaturalist-2018-vit-b16-384', 128, 3.5e-4, 100, 1e-5, 'train', 2e-5, 360, true, 0.7, 81.0],
+] as const;
+
+describe('the presets of the paper', () => {
+  it.each(RELEASED)('%s has the released settings', (...row) => {
+    const [name, device, lr, epochs, min, norm, lr2, epochs2, whole, ...rest] = row;
+    const preset = paperPreset(name);
+    const common = { schedule: 'epoch-cosine', weightDecay: 0.05, sampler: 'sqrt', augment: { preset: 'imagenet' } };
+    expect(preset.pretrain).toMatchObject({
+      ...common,
+      batch: 8 * device,
+      learningRate: lr,
+      epochs,
+      warmupEpochs: 5,
+      minLearningRate: min,
+      batchNorm: norm,
+      smoothing: 0.1,
+      distillWeight: 0.5,
+      decayScalars: true,
+      freeLogitScale: true,
+    });
+    expect(preset.finetune).toMatchObject({
+      ...common,
+      batch: 1024,
+      learningRate: lr2,
+      epochs: epochs2,
+      warmupEpochs: 0,
+      minLearningRate: 0,
+      batchNorm: 'eval',
+      smoothing: 0.1,
+      mixup: true,
+      balanced: false,
+      encoderRate: whole ? 1 : 0,
+      detachNorm: whole,
+    });
+    expect(preset.finetune.learningRate * preset.finetune.attentionRate).toBeCloseTo(1e-6, 15);
+    for (const { clipNorm } of [preset.pretrain, preset.finetune]) expect(clipNorm).toBeUndefined();
+    expect(preset.anchors).toEqual({
+      anchors: 64,
+      choice: 'anss',
+      imagesPerClass: 50,
+      split: whole ? 'train' : 'val',
+    });
+    expect([preset.alpha, preset.top1]).toEqual(rest);
+    expect(preset.weights.source).toContain(preset.weights.sha256);
+    expect(preset.data).toMatchObject({ authorsText: true, shots: 'authors' });
+    // The parts are whole: no update computes pictures that it then drops.
+    expect(preset.pretrain.batch % preset.pretrain.microBatch!).toBe(0);
+  });
+
+  it('are all there, each once', () => {
+    expect(PAPER_PRESETS.map(({ name }) => name)).toEqual(RELEASED.map(([name]) => name));
+  });
+
+  it('in updates are as long as the authors’ loader makes them, and warm up as their schedule does', () => {
+    const options = inUpdates(paperPreset('imagenet-lt-r50').pretrain, 115_846);
+    expect(options).toMatchObject({ steps: 50 * 56, warmupSteps: 5 * 56, checkpointEvery: 56, evaluateEvery: 560 });
+    const rate = scheduleOf(options, 115_846);
+    expect([rate(0), rate(111)]).toEqual([1e-6, 1e-6]);
+    expect(rate(112)).toBeCloseTo(1e-6 + (5e-5 - 1e-6) / 5, 12);
+    expect(rate(50 * 56 - 1)).toBeLessThan(1e-6);
+    expect(inUpdates(paperPreset('inaturalist-2018-r50').finetune, 437_513).steps).toBe(360 * 427);
+  });
+
+  it('an unknown name is an error that names those it may mean', () => {
+    expect(() => paperPreset('imagenet-r50')).toThrow(
+      /no preset is named 'imagenet-r50'; did you mean imagenet-lt-r50/,
+    );
+  });
+});
+
+describe('--set', () => {
+  type Flags = TrainFlags & { set?: string[] };
+  const pretrain = (flags: Flags) => {
+    const { pretrain } = paperPreset('places-lt-r50');
+    return inUpdates(withFlags(pretrain, withSet(flags, 'pretrain')), 62_500);
+  };
+
+  it('overrides key by key, and takes away', () => {
+    expect(pretrain({}).microBatch).toBe(64);
+    const set = ['learningRate=1e-4', 'microBatch=none', 'augment.erase=0', 'augment.scale=0.2,1', 'clipNorm=1'];
+    const options = pretrain({ set: [...set, 'augment.randAugment=false', 'batchNorm=train'] });
+    expect(options).toMatchObject({ learningRate: 1e-4, clipNorm: 1, batchNorm: 'train', batch: 2048 });
+    expect(options.augment).toEqual({ preset: 'imagenet', erase: 0, scale: [0.2, 1], randAugment: false });
+    expect(options.microBatch).toBeUndefined();
+    const whole = withSet({ set: ['mixup=false', 'alpha=0.3', 'anchors.split=train'] }, 'finetune');
+    expect(whole).toEqual({ mixup: false, alpha: 0.3, split: 'train' });
+  });
+
+  it('lengths are in epochs or in updates, warm-up a tenth at most', () => {
+    expect(pretrain({ epochs: 10 })).toMatchObject({ steps: 300, warmupSteps: 30, checkpointEvery: 30 });
+    expect(pretrain({ set: ['epochs=10', 'warmupEpochs=0'] })).toMatchObject({ steps: 300, warmupSteps: 0 });
+    expect(pretrain({ steps: 40 })).toMatchObject({ steps: 40, warmupSteps: 4 });
+    expect(pretrain({ warmup: 7, checkpointEvery: 5 })).toMatchObject({ warmupSteps: 7, checkpointEvery: 5 });
+    const general = withFlags(GENERAL_RECIPE.pretrain, { epochs: 2 });
+    expect(inUpdates(general, 1000)).toMatchObject({ steps: 14, warmupSteps: 1, checkpointEvery: 100 });
+    expect(inUpdates(withFlags(GENERAL_RECIPE.pretrain, {}), 1000)).toMatchObject(GENERAL_RECIPE.pretrain);
+  });
+
+  it.each([
+    ['learnigRate=1', /--set learnigRate: pretrain has no such setting; did you mean learningRate/],
+    ['mixup=true', /pretrain has no such setting/],
+    ['batch', /--set batch has no value; expected batch=VALUE/],
+    ['batch=0', /--set batch=0: expected an integer ≥ 1/],
+    ['decayScalars=yes', /expected true or false/],
+    ['schedule=linear', /expected cosine, epoch-cosine/],
+    ['augment.scale=1,0.2', /expected LOW,HIGH/],
+  ])('%s is refused', (text, message) => {
+    expect(() => withSet({ set: [text] }, 'pretrain')).toThrow(message);
+    expect(() => withSet({ set: ['steps=3', 'epochs=3'] }, 'pretrain')).toThrow(/steps and epochs are both given/);
+  });
+});
