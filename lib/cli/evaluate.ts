@@ -6,9 +6,9 @@ import { lazily } from './options.js';
 export function register(program: Command): void {
   const command = program
     .command('evaluate')
-    .description('accuracy of a trained classifier by shot group')
+    .description('accuracy of a trained model by shot group')
     .argument('[data]', 'data with the classes the model was made for (default: that of the run)')
-    .option('--run <dir>', 'folder of the finetune run', 'runs/stage2')
+    .option('--run <dir>', 'run of finetune or pretrain, or a checkpoint of any kind that is read', 'runs/stage2')
     .addOption(new Option('--split <name>', 'which pictures').choices(['test', 'val']).default('test'))
     .option('--baseline <dir>', 'a vision-only run to set beside it, in the table and in the report')
     .option('--json', 'print everything, the accuracy of every class included, as JSON');
@@ -16,7 +16,8 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       `
-Rows: visual, text, both (α·softmax of the one + (1−α)·softmax of the other), or baseline for a vision-only model.
+Rows: visual, text, both (α·softmax of the one + (1−α)·softmax of the other), or baseline for a vision-only model; by the
+class texts for a stage-1 run or any CLIP model: class-mean (CLIP's zero-shot), nearest-sentence, five-nearest.
 Two tables: over pictures (the authors' convention) and the mean over classes (LIFT's). Shot groups go by the
 training counts that the model saw; what its training held out of train (--hold-out) is val. The run folder gets
 evaluation-<split>.json and a new report.html.

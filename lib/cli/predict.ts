@@ -1,26 +1,40 @@
-import type { Command } from 'commander';
-import { lazily, natural } from './options.js';
+import { type Command, Option } from 'commander';
+import { dataFlags } from './dataFlags.js';
+import { forceOption, lazily, natural } from './options.js';
 
 /** Adds `vl-ltr predict`. */
 export function register(program: Command): void {
-  program
+  const command = program
     .command('predict')
     .description('recognise pictures, and say why')
-    .argument('<pictures...>', 'picture files (jpg, png, webp, gif, tif, avif, svg)')
-    .option('--run <dir>', 'folder of the finetune run, or its model file', 'runs/stage2')
+    .argument('[pictures...]', 'picture files (jpg, png, webp, gif, tif, avif, svg)')
+    .option('--run <dir>', 'run of finetune or pretrain, or a checkpoint of any kind that is read', 'runs/stage2')
+    .option('--data <data>', "data with the classes the model was made for (default: the run's)")
+    .addOption(
+      new Option('--split <name>', 'all pictures of a split of the data instead').choices(['train', 'val', 'test']),
+    )
+    .option('--out <file>', 'where the predictions of a split go, a line of JSON each (default: stdout)')
+    .option('--resume', 'go on with an unfinished --out')
+    .addOption(forceOption('the predictions'))
     .option('--top <n>', 'classes shown', natural, 5)
     .option('--explain', 'the exact share of every anchor sentence in the text logit of the best class')
-    .option('--json', 'print the predictions as JSON')
+    .option('--json', 'print the predictions as JSON');
+  dataFlags(command)
     .addHelpText(
       'after',
       `
 A probability is α·visual + (1−α)·text, with the α that finetune chose on validation. A class's text logit is a sum
 over its anchor sentences: --explain shows the summands, largest first.
 
-Exits 1 if a picture could not be read; the others are recognised all the same.
+A stage-1 run or any CLIP model recognises by the texts of the data's classes. Exits 1 if a picture could not be read;
+the others are recognised all the same.
+
+--split writes {"image", "label", "predicted", "guesses": [{"class", "probability", …}]} a picture. --out holds all of them
+or is not there; what was broken off lies in OUT.partial, and --resume goes on with it.
 
   vl-ltr predict photo.jpg --run runs/stage2
-  vl-ltr predict *.jpg --run runs/stage2 --top 3 --explain --json`,
+  vl-ltr predict *.jpg --run runs/stage2 --top 3 --explain --json
+  vl-ltr predict --run runs/stage2 --split test --out predictions.jsonl`,
     )
     .action(lazily(() => import('./actions/predict.js')));
 }

@@ -52,19 +52,19 @@ export function anchorsOf(model: Classifier): NonNullable<Classifier['anchors']>
   return anchors;
 }
 
-/** The `top` classes of picture `row`, best first. */
-export function guesses(model: Classifier, seen: Recognition, row: number, top: number): Guess[] {
-  const { classes } = model.info;
-  const at = (values: Float32Array, c: number): number => values[row * classes.length + c]!;
-  return classes
-    .map((name, c) => ({
-      class: name,
-      probability: at(seen.both, c),
-      visual: at(seen.visual, c),
-      text: seen.text ? at(seen.text, c) : 0,
-    }))
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, top);
+/** The `top` classes of picture `row`, best first; ties by index. */
+export function guesses(classes: readonly string[], seen: Recognition, row: number, top: number): Guess[] {
+  const from = row * classes.length;
+  const both = seen.both.subarray(from, from + classes.length);
+  return Array.from(both.keys())
+    .sort((a, b) => both[b]! - both[a]! || a - b)
+    .slice(0, top)
+    .map((c) => ({
+      class: classes[c]!,
+      probability: both[c]!,
+      visual: seen.visual[from + c]!,
+      text: seen.text ? seen.text[from + c]! : 0,
+    }));
 }
 
 /** What a report shows of a classifier beside its accuracies. */
@@ -118,7 +118,7 @@ export async function inspect(
       size: images.size,
       truth: data.classes[images.labels[i]!]!,
       trainCount: trainCounts[images.labels[i]!]!,
-      guesses: guesses(classifier, seen, i, top),
+      guesses: guesses(classifier.info.classes, seen, i, top),
       ...(plain && { baseline: data.classes[plain[i]!]! }),
       sentences:
         classifier.info.kind === 'lgr'

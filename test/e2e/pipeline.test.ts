@@ -133,7 +133,12 @@ describe('the command line refuses', () => {
     ['an unknown command', ['train'], 2, /train/],
     ['a folder that is not there', ['pretrain', at('nothing'), '--run', at('x')], 1, /nothing/],
     ['a run folder without a model', ['evaluate', 'icon-lt-12', '--run', at('empty')], 1, /empty/],
-    ['a model of another kind', ['evaluate', 'icon-lt-12', '--run', at('stage1')], 1, /stage1/],
+    [
+      'a file of another kind',
+      ['evaluate', 'icon-lt-12', '--run', at('stage1/anchors.safetensors')],
+      1,
+      /file of anchors/,
+    ],
     ['a finished run', ['pretrain', 'icon-lt-12', '--steps', '9', '--run', at('stage1')], 1, /--force/],
     ['data of other classes', ['evaluate', 'icon-lt-100', '--run', at('stage2')], 1, /class/],
     ['a finished teacher', ['clip', '--run', at('stage1')], 1, /clip/],

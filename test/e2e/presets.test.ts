@@ -82,11 +82,29 @@ describe.each(PAPER_PRESETS)('$name in miniature: tiny pictures in the official 
     expect(json(stage2, 'summary.json')).toMatchObject({ alpha: preset.alpha, alphaChosenOn: 'given', classes: 3 });
   });
 
-  it('is evaluated, and exported', async () => {
-    const { stdout } = await command('evaluate', '--run', at(stage2), '--split', test, '--json');
-    const { results, shots } = JSON.parse(stdout);
-    expect(results.map((row: { name: string }) => row.name)).toEqual(['visual', 'text', 'both']);
-    expect(shots).toEqual({ manyAbove: 99, fewUpTo: 20 });
+  it('is evaluated, both stages', async () => {
+    const names = async (run: string) => {
+      const { stdout } = await command('evaluate', '--run', at(run), '--split', test, '--json');
+      const { results, shots } = JSON.parse(stdout);
+      expect(shots).toEqual({ manyAbove: 99, fewUpTo: 20 });
+      return results.map((row: { name: string }) => row.name);
+    };
+    expect(await names(stage2)).toEqual(['visual', 'text', 'both']);
+    expect(await names(stage1)).toEqual(['class-mean', 'nearest-sentence', 'five-nearest']);
+  });
+
+  it('predicts a split as it is evaluated, and is exported', async () => {
+    const out = at(name, 'predictions.jsonl');
+    const { stderr } = await command('predict', '--run', at(stage2), '--split', test, '--out', out, '--top', '2');
+    const lines = readFileSync(out, 'utf8').trim().split('\n');
+    const records = lines.map((line) => JSON.parse(line));
+    const { pictures, results } = json(stage2, `evaluation-${test}.json`);
+    expect(records).toHaveLength(pictures);
+    const right = records.filter(({ label, predicted }) => label === predicted).length;
+    expect((100 * right) / pictures).toBeCloseTo(results[2].all, 6);
+    expect(stderr).toContain(`${out}: ${pictures} predictions; ${results[2].all.toFixed(1)} % of ${pictures} right`);
+    expect(records[0].guesses).toHaveLength(2);
+    expect(records[0].guesses[0].class).toBe(records[0].predicted);
     const exported = await command('export', at(stage2), '--out', at(name, 'exported'), '--json');
     expect(JSON.parse(exported.stdout).written).toHaveLength(3);
   });

@@ -156,7 +156,7 @@ onEveryBackend((backend) => {
     expect(found.examples.map((e) => e.trainCount <= 3)).toEqual([true, true, false, false, false, false]);
     for (const example of found.examples) {
       const i = Number(example.id.split('/')[1]);
-      expect(example.guesses).toEqual(guesses(model, seen, i, 2));
+      expect(example.guesses).toEqual(guesses(model.info.classes, seen, i, 2));
       expect(example.guesses[0]!.class).toBe(data.classes[seen.predicted[i]!]);
       expect([...example.pixels]).toEqual([...(await data.test!.read([i]))]);
     }

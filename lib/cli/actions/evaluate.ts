@@ -1,17 +1,19 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ImageSource, LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
 import { readJson, writeJson } from '../../files/atomic.js';
 import { ready } from '../../runtime/ready.js';
 import { classCounts } from '../../stages/accuracy.js';
-import { type EvaluationRow, evaluateClassifier } from '../../stages/evaluation.js';
+import { type EvaluationRow, evaluateByText, evaluateClassifier } from '../../stages/evaluation.js';
 import { inspect } from '../../stages/inspect.js';
-import type { Classifier } from '../../stages/modelFile.js';
+import { TextBank } from '../../stages/textBank.js';
 import type { DataFlags } from '../dataFlags.js';
 import { print, say } from '../terminal.js';
 import { inherit } from './inherit.js';
-import { checkClasses, openClassifier } from './models.js';
+import { openClassifier } from './models.js';
 import { openData } from './openData.js';
+import { type AnyModel, fitClasses, heldOutOf, openAny } from './recogniser.js';
 import { writeRunReport } from './runReport.js';
 import { accuracyTables } from './tables.js';
 
@@ -23,37 +25,43 @@ export interface EvaluateCommand extends DataFlags {
   json?: boolean;
 }
 
+/** A model's rows for a split. */
+async function rowsOf(model: AnyModel, data: LongTailData, images: ImageSource): Promise<EvaluationRow[]> {
+  const bounds = data.shots;
+  if (model.kind === 'classifier') {
+    const { trainCounts } = model.classifier.info;
+    return evaluateClassifier(model.classifier, images, { trainCounts, bounds });
+  }
+  const bank = new TextBank(data.sentences, model.config.text.contextLength);
+  const trainCounts = classCounts(data.train.labels, data.classes.length);
+  return (await evaluateByText(model.clip, bank, images, { trainCounts, bounds })).rows;
+}
+
 /** Runs `vl-ltr evaluate`. */
 export async function run(argument: string | undefined, flags: EvaluateCommand): Promise<void> {
   const { split } = flags;
   const { data: dataArgument, how } = await inherit(argument, flags, flags.run);
   await ready();
-  const model = await openClassifier(flags.run);
+  const model = await openAny(flags.run);
   const baseline = flags.baseline === undefined ? undefined : await openClassifier(flags.baseline);
-  const data = await openData(dataArgument, model.config.visual.imageSize, model.info.holdOut, how);
+  const data = await openData(dataArgument, model.config.visual.imageSize, heldOutOf(model), how);
 
-  checkClasses(model.info.classes, data, model.path);
-  const heldOut = (of: Classifier) => of.info.holdOut ?? 0;
-  check(!baseline || heldOut(baseline) === heldOut(model) || split === 'test', 'ERR_DATA', () => {
-    return `${baseline!.path} was trained with --hold-out ${heldOut(baseline!)}, ${model.path} with ${heldOut(model)}: their val differs`;
+  fitClasses(model, data);
+  const heldOut = { model: heldOutOf(model), baseline: baseline?.info.holdOut ?? 0 };
+  check(!baseline || heldOut.baseline === heldOut.model || split === 'test', 'ERR_DATA', () => {
+    return `${baseline!.path} was trained with --hold-out ${heldOut.baseline}, ${model.path} with ${heldOut.model}: their val differs`;
   });
-  if (baseline) checkClasses(baseline.info.classes, data, baseline.path);
+  const beside = baseline && { kind: 'classifier' as const, ...baseline, classifier: baseline, foreign: false };
+  if (beside) fitClasses(beside, data);
   const images = data[split];
   check(images, 'ERR_DATA', () => {
     const other = split === 'test' ? 'val' : 'test';
     return `${data.name} has no pictures in its ${split} split${data[other] ? `; it has ${other}: --split ${other}` : ''}`;
   });
 
-  // An imported model does not know how many pictures it was trained on.
-  for (const { info } of [model, ...(baseline ? [baseline] : [])])
-    if (info.trainCounts.length === 0)
-      info.trainCounts = Array.from(classCounts(data.train.labels, data.classes.length));
-  const { trainCounts, alpha, alphaChosenOn } = model.info;
-  const grouping = { trainCounts, bounds: data.shots };
-  const rows: EvaluationRow[] = [
-    ...(baseline ? await evaluateClassifier(baseline, images, grouping) : []),
-    ...(await evaluateClassifier(model, images, grouping)),
-  ];
+  const classifier = model.kind === 'classifier' ? model.classifier : undefined;
+  const { alpha, alphaChosenOn } = classifier?.info ?? {};
+  const rows = [...(beside ? await rowsOf(beside, data, images) : []), ...(await rowsOf(model, data, images))];
   const outcome = {
     data: data.name,
     split,
@@ -66,12 +74,13 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
   if (statSync(flags.run).isDirectory()) {
     await writeJson(join(flags.run, `evaluation-${split}.json`), outcome);
     const config = join(flags.run, 'config.json');
+    const kind = { lgr: 'VL-LTR', baseline: 'Vision-only baseline', clip: 'Class texts' };
     await writeRunReport(flags.run, {
-      title: `${model.info.kind === 'lgr' ? 'VL-LTR' : 'Vision-only baseline'} on ${data.name}, ${split}`,
+      title: `${kind[classifier?.info.kind ?? 'clip']} on ${data.name}, ${split}`,
       bounds: data.shots,
       facts: alpha === undefined ? [] : [['α', String(alpha)]],
       rows,
-      inspection: await inspect(data, model, baseline, { split }),
+      inspection: classifier && (await inspect(data, classifier, baseline, { split })),
       stage1: existsSync(config) ? (await readJson<{ stage1?: string }>(config)).stage1 : undefined,
     });
     say(`${join(flags.run, `evaluation-${split}.json`)} and report.html`);

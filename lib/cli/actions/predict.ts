@@ -4,17 +4,21 @@ import type { ImageSource } from '../../data/types.js';
 import { check } from '../../errors.js';
 import type { Guess } from '../../report/types.js';
 import { ready } from '../../runtime/ready.js';
-import { anchorsOf, guesses, recognise } from '../../stages/inspect.js';
-import { explain, type SentenceShare } from '../../stages/recognise.js';
+import { guesses } from '../../stages/inspect.js';
+import type { SentenceShare } from '../../stages/recognise.js';
 import { evalResize } from '../../training/cleanView.js';
+import type { DataFlags } from '../dataFlags.js';
 import { bold, dim, print, red, say } from '../terminal.js';
-import { openClassifier } from './models.js';
+import { inherit } from './inherit.js';
+import { openData } from './openData.js';
+import { predictSplit, type SplitFlags } from './predictSplit.js';
+import { type AnyModel, fitClasses, heldOutOf, openAny, type Recogniser, recogniserOf } from './recogniser.js';
 
 /** The options of the command line. */
-export interface PredictCommand {
+export interface PredictCommand extends DataFlags, Omit<SplitFlags, 'split'> {
   run: string;
-  top: number;
-  explain?: boolean;
+  data?: string;
+  split?: SplitFlags['split'];
   json?: boolean;
 }
 
@@ -48,11 +52,40 @@ function memorySource(pictures: Uint8Array[], names: string[], size: number): Im
 
 /** Runs `vl-ltr predict`. */
 export async function run(files: string[], flags: PredictCommand): Promise<void> {
-  await ready();
-  const model = await openClassifier(flags.run);
-  check(!flags.explain || model.info.kind === 'lgr', 'ERR_CHECKPOINT', () => {
-    return `${model.path} is a vision-only baseline: it has no sentences to explain with`;
+  const { split } = flags;
+  check(split ? files.length === 0 : files.length > 0, 'ERR_USAGE', () => {
+    return split
+      ? '--split is instead of picture files; expected one or the other'
+      : 'expected picture files, or --split';
   });
+  for (const name of ['out', 'resume', 'force'] as const)
+    check(split || flags[name] === undefined, 'ERR_USAGE', () => `--${name} is for --split`);
+  await ready();
+  const model = await openAny(flags.run);
+  const data = split || flags.data !== undefined || model.kind === 'clip' ? await dataFor(model, flags) : undefined;
+  const recogniser = recogniserOf(model, data);
+  check(!flags.explain || recogniser.branches, 'ERR_CHECKPOINT', () => {
+    const what = model.kind === 'clip' ? 'a CLIP model' : 'a vision-only baseline';
+    return `${model.path} is ${what}: it has no sentences to explain with`;
+  });
+  if (split) await predictSplit(model, recogniser, data!, { ...flags, split });
+  else await predictFiles(model, recogniser, files, flags);
+}
+
+/** The data that was named, else the run's; its classes must be the model's. */
+async function dataFor(model: AnyModel, flags: PredictCommand) {
+  const { data: name, how } = await inherit(flags.data, flags, flags.run);
+  const data = await openData(name, model.config.visual.imageSize, heldOutOf(model), how);
+  fitClasses(model, data);
+  return data;
+}
+
+async function predictFiles(
+  model: AnyModel,
+  recogniser: Recogniser,
+  files: string[],
+  flags: PredictCommand,
+): Promise<void> {
   const size = evalResize(model.config.visual.imageSize);
   // One unreadable picture does not cost the others.
   const decoded = await Promise.all(
@@ -69,21 +102,16 @@ export async function run(files: string[], flags: PredictCommand): Promise<void>
     good.map((d) => d.file),
     size,
   );
-  const seen = good.length ? await recognise(model, source) : undefined;
-  const dim = model.config.embedDim;
+  const seen = good.length ? await recogniser.recognise(source) : undefined;
   let row = -1;
   const predictions = decoded.map((d): Prediction => {
     if ('error' in d) return { image: d.file, error: d.error };
     row++;
-    const best = guesses(model, seen!, row, flags.top);
-    if (!flags.explain) return { image: d.file, guesses: best };
-    const label = seen!.predicted[row]!;
-    const x = seen!.features.subarray(row * dim, (row + 1) * dim);
-    const why = explain({ ...model, anchors: anchorsOf(model) }, x, label);
-    return { image: d.file, guesses: best, explanation: { class: model.info.classes[label]!, ...why } };
+    const best = guesses(recogniser.classes, seen!, row, flags.top);
+    return { image: d.file, guesses: best, ...(flags.explain && { explanation: recogniser.explain(seen!, row) }) };
   });
-  if (flags.json) print({ model: model.path, alpha: model.info.alpha, predictions });
-  else print(predictions.map((p) => format(p, model.info.kind === 'lgr')).join('\n\n'));
+  if (flags.json) print({ model: model.path, alpha: recogniser.alpha, predictions });
+  else print(predictions.map((p) => format(p, recogniser.branches)).join('\n\n'));
   for (const { error } of predictions) if (error) say(`${red('error')} ${error}`);
   if (good.length < files.length) process.exitCode = 1;
 }

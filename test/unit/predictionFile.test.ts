@@ -1,0 +1,54 @@
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, expect, it } from 'vitest';
+import { PredictionFile } from '../../lib/cli/actions/predictionFile.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vlltr-predictions-'));
+const out = join(folder, 'deep', 'predictions.jsonl');
+const partial = `${out}.partial`;
+const about = { model: 'a', split: 'test' };
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeEach(() => {
+  rmSync(out, { force: true });
+  rmSync(partial, { force: true });
+});
+
+const records = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ image: `ü ${from + i}` }));
+const text = (n: number): string =>
+  records(0, n)
+    .map((r) => `${JSON.stringify(r)}\n`)
+    .join('');
+
+it('is not there before it is whole', async () => {
+  const file = await PredictionFile.open({ out }, about, 2);
+  await file.add(records(0, 2));
+  expect(existsSync(out)).toBe(false);
+  await file.add(records(2, 3));
+  await file.finish();
+  expect(readFileSync(out, 'utf8')).toBe(text(3));
+  expect(existsSync(partial)).toBe(false);
+  await expect(PredictionFile.open({ out }, about, 2)).rejects.toThrow(/exists already; add --force/);
+});
+
+it('goes on after the last whole chunk, whatever was cut off behind it', async () => {
+  for (const torn of ['', '{"image": "ü 4', '{"image": "ü 4"}\n']) {
+    const begun = await PredictionFile.open({ out, force: true }, about, 2);
+    await begun.add(records(0, 4));
+    appendFileSync(partial, torn);
+    rmSync(out, { force: true });
+    await expect(PredictionFile.open({ out }, about, 2)).rejects.toThrow(/unfinished predictions; add --resume/);
+    const file = await PredictionFile.open({ out, resume: true }, about, 2);
+    expect(file.done).toBe(4);
+    await file.add(records(4, 5));
+    await file.finish();
+    expect(readFileSync(out, 'utf8')).toBe(text(5));
+  }
+});
+
+it('of another model is not gone on with', async () => {
+  await PredictionFile.open({ out }, about, 2);
+  const other = PredictionFile.open({ out, resume: true }, { ...about, model: 'b' }, 2);
+  await expect(other).rejects.toThrow(/another model, data or command/);
+  expect((await PredictionFile.open({ out, force: true }, { ...about, model: 'b' }, 2)).done).toBe(0);
+});
