@@ -74,26 +74,47 @@ export async function imageFeatures(
   return out;
 }
 
+/** Sentences that are encoded together: those of one length, so that there is little padding and there are few shapes. */
+export const SENTENCES = BATCH;
+
+/**
+ * Features of the bank's sentences, not normalised, `SENTENCES` at a time in the order of their length.
+ * @param first number of the batch to begin with
+ * @returns rows of the bank, and their features row-major [rows.length, D]
+ */
+export function* encodedSentences(
+  config: ClipConfig,
+  params: TensorMap,
+  bank: TextBank,
+  first = 0,
+): Generator<{ rows: Int32Array; values: Float32Array }> {
+  const textual = textParameters(params);
+  const plain: Encode = (given, { x }) => ({ y: encodeText(config, given, x as tf.Tensor2D) });
+  const whole = isCaptured(bank.length);
+  const encode = whole ? capturedEncoder('text features', config, plain) : plain;
+  const sorted = bank.byLength();
+  for (let from = first * BATCH; from < bank.length; from += BATCH) {
+    const rows = sorted.subarray(from, from + BATCH);
+    const filledUp = Array.from(rows);
+    while (whole && filledUp.length < BATCH) filledUp.push(rows.at(-1)!);
+    const x = bank.batch(filledUp);
+    const { y } = tf.tidy(() => encode(textual, { x }));
+    const values = (y.dataSync() as Float32Array).subarray(0, rows.length * config.embedDim);
+    tf.dispose([x, y]);
+    yield { rows, values };
+  }
+}
+
+/** What of a CLIP model encodes text. */
+export const textParameters = (params: TensorMap): TensorMap =>
+  Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith('visual.')));
+
 /** Features of every sentence of the bank, row-major [bank.length, D], not normalised. */
 export function sentenceFeatures(config: ClipConfig, params: TensorMap, bank: TextBank): Float32Array {
   const dim = config.embedDim;
   const out = new Float32Array(bank.length * dim);
-  const textual = Object.fromEntries(Object.entries(params).filter(([name]) => !name.startsWith('visual.')));
-  const plain: Encode = (given, { x }) => ({ y: encodeText(config, given, x as tf.Tensor2D) });
-  const whole = isCaptured(bank.length);
-  const encode = whole ? capturedEncoder('text features', config, plain) : plain;
-  const sorted = bank.byLength(); // sentences of one length together: little padding, few shapes
-  for (const [from, to] of ranges(bank.length)) {
-    const rows = Array.from(sorted.subarray(from, to));
-    while (whole && rows.length < BATCH) rows.push(rows.at(-1)!);
-    const x = bank.batch(rows);
-    const { y } = tf.tidy(() => encode(textual, { x }));
-    const values = y.dataSync() as Float32Array;
-    for (let i = from; i < to; i++) {
-      out.set(values.subarray((i - from) * dim, (i - from + 1) * dim), sorted[i]! * dim);
-    }
-    tf.dispose([x, y]);
-  }
+  for (const { rows, values } of encodedSentences(config, params, bank))
+    for (let i = 0; i < rows.length; i++) out.set(values.subarray(i * dim, (i + 1) * dim), rows[i]! * dim);
   return out;
 }
 

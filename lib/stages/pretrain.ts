@@ -4,11 +4,11 @@ import { classwiseContrastive } from '../ops/classwiseContrastive.js';
 import { random } from '../random.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { topOne } from './accuracy.js';
-import { sentenceFeatures } from './features.js';
 import { createOptimiser } from './optimise.js';
 import type { PretrainOptions, StageRun } from './options.js';
 import { encodePairs, PAIR_ROWS, unitImages } from './pairs.js';
 import { imageBatch, runStage, streamOf, trainSampler } from './run.js';
+import { openSentenceFeatures, type SentenceFeatures } from './sentenceFeatures.js';
 import type { TextBank } from './textBank.js';
 import { normalizeRows, zeroShot } from './zeroShot.js';
 
@@ -17,7 +17,8 @@ type Model = Pick<LoadedClip, 'config' | 'params'>;
 /**
  * Stage 1, class-wise visual-linguistic pre-training (paper, section 3.2): every picture meets one sentence of its
  * class, drawn anew each step; L = (1−β)·L_ccl + β·L_dis, the teacher frozen.
- * The teacher's sentence features are computed once a sentence; its image features see the same augmented views.
+ * The teacher's sentence features are computed once a sentence and, of a large corpus, once for all runs
+ * (`openSentenceFeatures`); its image features see the same augmented views.
  * @param start where training begins (usually the teacher itself)
  * @param teacher the frozen CLIP; may be absent where `distillWeight` is 0
  * @returns the trained model's tensors; the caller disposes them
@@ -32,68 +33,79 @@ export async function pretrain(
 ): Promise<TensorMap> {
   const { config } = start;
   const distil = teacher && options.distillWeight > 0 ? teacher : undefined;
-  const taught = distil && teacherText(distil, bank);
+  const taught = distil && (await openSentenceFeatures(distil.config, distil.params, bank, encoding(run)));
   const draw = trainSampler(data, options, run.seed, 'pretrain');
   const { val } = data;
 
-  return runStage({
-    name: 'pretrain',
-    run,
-    options,
-    pictures: data.train.length,
-    configuration: { config, classes: data.classes.length },
-    training: createOptimiser(start.params, options),
-    loss: {
-      rows: PAIR_ROWS,
-      embed: (rows) => ({
-        fixed:
-          distil &&
-          (() => tf.tidy(() => ({ teacherImage: unitImages(distil.config, distil.params, rows.image!).features }))),
-        encode: (params) => encodePairs(config, params, rows, { training: options.batchNorm === 'train' }),
-      }),
-      loss: (params, given) => {
-        const { loss, contrastive, distillation } = classwiseContrastive({
-          image: given.image as tf.Tensor2D,
-          text: given.text as tf.Tensor2D,
-          labels: given.labels as tf.Tensor1D,
-          logitScale: params.logit_scale as tf.Scalar,
-          smoothing: options.smoothing,
-          teacher: distil && {
-            image: given.teacherImage as tf.Tensor2D,
-            text: given.teacherText as tf.Tensor2D,
-            logitScale: distil.params.logit_scale as tf.Scalar,
-          },
-          distillWeight: distil ? options.distillWeight : 0,
-        });
-        return { loss, outputs: { contrastive, distillation, logitScale: params.logit_scale! } };
+  try {
+    return await runStage({
+      name: 'pretrain',
+      run,
+      options,
+      pictures: data.train.length,
+      configuration: { config, classes: data.classes.length },
+      training: createOptimiser(start.params, options),
+      loss: {
+        rows: PAIR_ROWS,
+        embed: (rows) => ({
+          fixed:
+            distil &&
+            (() => tf.tidy(() => ({ teacherImage: unitImages(distil.config, distil.params, rows.image!).features }))),
+          encode: (params) => encodePairs(config, params, rows, { training: options.batchNorm === 'train' }),
+        }),
+        loss: (params, given) => {
+          const { loss, contrastive, distillation } = classwiseContrastive({
+            image: given.image as tf.Tensor2D,
+            text: given.text as tf.Tensor2D,
+            labels: given.labels as tf.Tensor1D,
+            logitScale: params.logit_scale as tf.Scalar,
+            smoothing: options.smoothing,
+            teacher: distil && {
+              image: given.teacherImage as tf.Tensor2D,
+              text: given.teacherText as tf.Tensor2D,
+              logitScale: distil.params.logit_scale as tf.Scalar,
+            },
+            distillWeight: distil ? options.distillWeight : 0,
+          });
+          return { loss, outputs: { contrastive, distillation, logitScale: params.logit_scale! } };
+        },
       },
-    },
-    evaluate:
-      val && (async (params) => ({ valAccuracy: topOne(await zeroShot({ config, params }, bank, val), val.labels) })),
-    inputs: async (key) => {
-      const chosen = draw(key.step, options.batch);
-      const labels = Int32Array.from(chosen, (i) => data.train.labels[i]!);
-      const pick = random(key.seed, streamOf(key, 'text'), key.step);
-      const rows = Array.from(labels, (y) => bank.offsets[y]! + pick.int(bank.offsets[y + 1]! - bank.offsets[y]!));
-      return {
-        image: await imageBatch(data.train, chosen, config.visual.imageSize, options.augment, key),
-        ids: bank.batch(rows),
-        labels: tf.tensor1d(labels, 'int32'),
-        ...(taught && { teacherText: gatherRows(taught.values, taught.dim, rows) }),
-      };
-    },
-  });
+      evaluate:
+        val && (async (params) => ({ valAccuracy: topOne(await zeroShot({ config, params }, bank, val), val.labels) })),
+      inputs: async (key) => {
+        const chosen = draw(key.step, options.batch);
+        const labels = Int32Array.from(chosen, (i) => data.train.labels[i]!);
+        const pick = random(key.seed, streamOf(key, 'text'), key.step);
+        const rows = Array.from(labels, (y) => bank.offsets[y]! + pick.int(bank.offsets[y + 1]! - bank.offsets[y]!));
+        return {
+          image: await imageBatch(data.train, chosen, config.visual.imageSize, options.augment, key),
+          ids: bank.batch(rows),
+          labels: tf.tensor1d(labels, 'int32'),
+          ...(taught && { teacherText: await teacherText(taught, rows) }),
+        };
+      },
+    });
+  } finally {
+    await taught?.close();
+  }
 }
 
-function teacherText(teacher: Model, bank: TextBank): { values: Float32Array; dim: number } {
-  const dim = teacher.config.embedDim;
-  return { values: normalizeRows(sentenceFeatures(teacher.config, teacher.params, bank), dim), dim };
+/** Unit features [rows.length, D] of the named sentences. */
+async function teacherText(taught: SentenceFeatures, rows: ArrayLike<number>): Promise<tf.Tensor2D> {
+  const { dim } = taught;
+  return tf.tensor2d(normalizeRows(await taught.gather(rows), dim), [rows.length, dim]);
 }
 
-function gatherRows(values: Float32Array, dim: number, rows: number[]): tf.Tensor2D {
-  const out = new Float32Array(rows.length * dim);
-  rows.forEach((row, i) => {
-    out.set(values.subarray(row * dim, (row + 1) * dim), i * dim);
-  });
-  return tf.tensor2d(out, [rows.length, dim]);
-}
+/** Says how far the teacher has come with the sentences, as of a stage of its own. */
+const encoding =
+  (run: StageRun) =>
+  (step: number, steps: number): void =>
+    run.onProgress?.({
+      name: 'teacher text',
+      step,
+      steps,
+      rate: Number.NaN,
+      eta: Number.NaN,
+      learningRate: Number.NaN,
+      outputs: {},
+    });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { check } from '../errors.js';
 import { tf } from '../runtime/tf.js';
 import { type TokenRows, tokenRows } from './tokenRows.js';
@@ -57,6 +58,12 @@ export class TextBank {
     const { starts } = this.tokens;
     const tokens = (row: number): number => starts[row + 1]! - starts[row]!;
     return Int32Array.from({ length: this.length }, (_, row) => row).sort((a, b) => tokens(a) - tokens(b) || a - b);
+  }
+
+  /** Digest of the tokens of all rows, in their order. */
+  digest(): string {
+    const { ids, starts } = this.tokens;
+    return createHash('sha256').update(`${this.contextLength}`).update(starts).update(ids).digest('hex');
   }
 
   /** Token ids of the named rows, int32 [rows.length, L], L the longest of them rounded up. */
