@@ -107,7 +107,7 @@ describe('--set', () => {
   };
 
   it('overrides key by key, and takes away', () => {
-    expect(pretrain({}).microBatch).toBe(64);
+    expect(pretrain({}).microBatch).toBe(32);
     const set = ['learningRate=1e-4', 'microBatch=none', 'augment.erase=0', 'augment.scale=0.2,1', 'clipNorm=1'];
     const options = pretrain({ set: [...set, 'augment.randAugment=false', 'batchNorm=train'] });
     expect(options).toMatchObject({ learningRate: 1e-4, clipNorm: 1, batchNorm: 'train', batch: 2048 });
