@@ -9,10 +9,12 @@ import { classwiseContrastive } from './ops/classwiseContrastive.js';
 import { crossEntropy, softCrossEntropy } from './ops/crossEntropy.js';
 import { layerNorm } from './ops/layerNorm.js';
 import { l2Normalize } from './ops/normalize.js';
+import { PAPER_PRESETS, paperPreset } from './presets/paper/index.js';
 import { accuracyByShot } from './stages/accuracy.js';
 import { loadAnchors, saveAnchors } from './stages/anchorFile.js';
 import { buildAnchors } from './stages/anchors.js';
 import { trainBaseline } from './stages/baseline.js';
+import { inUpdates } from './stages/epochs.js';
 import { evaluateByText, evaluateClassifier } from './stages/evaluation.js';
 import { finetune } from './stages/finetune.js';
 import { inspect, recognise } from './stages/inspect.js';
@@ -70,6 +72,12 @@ export const clip = {
 /** Data sets: pictures in any known layout, in folders, Icon-LT, and the pairs its teacher learns from. */
 export const data = { open: openPictures, openFolder, openIconLt, openWebPairs } as const;
 
+/**
+ * The paper's runs as settings of both stages, in epochs: `inUpdates(get('imagenet-lt-r50').pretrain, pictures)` are the
+ * options of a training on so many pictures.
+ */
+export const presets = { list: PAPER_PRESETS, get: paperPreset, inUpdates } as const;
+
 export type { LoadedClip, LoadOptions } from './clip/checkpoint/index.js';
 export type { Activation, ClipConfig, ResNetConfig, TextConfig, VitConfig } from './clip/config.js';
 export type { ClipModel } from './clip/model.js';
@@ -78,6 +86,7 @@ export type { ImageSource, LongTailData, PairData, ShotBounds } from './data/typ
 export { type ErrorCode, VlltrError } from './errors.js';
 export type { AnchorAttentionArguments, AnchorAttentionWeights } from './ops/anchorAttention.js';
 export type { ClasswiseContrastiveArguments, ClasswiseContrastiveResult } from './ops/classwiseContrastive.js';
+export type { PaperPreset } from './presets/paper/index.js';
 export {
   type CapturedStep,
   type CaptureOptions,
@@ -97,6 +106,7 @@ export {
 export { type TensorMap, tf } from './runtime/tf.js';
 export type { TensorTree } from './runtime/tree.js';
 export type { AccuracyReport, ShotAccuracy } from './stages/accuracy.js';
+export type { InEpochs } from './stages/epochs.js';
 export type { EvaluationRow, Stage1Evaluation } from './stages/evaluation.js';
 export type { Anchors } from './stages/head.js';
 export type { Inspection, Recognition } from './stages/inspect.js';

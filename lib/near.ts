@@ -17,7 +17,8 @@ export function nearest(name: string, known: readonly string[], limit = 3): stri
     .map((other) => {
       const text = other.toLowerCase();
       const within = wanted.length > 2 && (text.includes(wanted) || wanted.includes(text));
-      return { other, far: within ? 1 : distance(wanted, text) };
+      // A part of a name is near to it, however long the rest; a misspelling by a letter is nearer.
+      return { other, far: Math.min(distance(wanted, text), within ? 1.5 : Number.POSITIVE_INFINITY) };
     })
     .filter(({ other, far }) => far <= Math.max(2, Math.ceil(other.length / 3)))
     .sort((a, b) => a.far - b.far);

@@ -6,7 +6,7 @@ export function register(program: Command): void {
   program
     .command('export')
     .description('a run for other programs: weights as safetensors, anchors as .npy')
-    .argument('<run>', 'run folder of pretrain, finetune or import, or a model file')
+    .argument('<run>', 'run of pretrain, finetune or import, or a checkpoint of any kind that is read')
     .requiredOption('--out <dir>', 'folder that gets the files')
     .option('--half', 'weights as half floats')
     .option('--force', 'replace what the folder holds')

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { anchorFlags } from './anchorFlags.js';
 import { dataFlags } from './dataFlags.js';
-import { holdOutOption, lazily, nonNegative, resolutionOption, runOptions, share } from './options.js';
+import { holdOutOption, lazily, measureOption, nonNegative, resolutionOption, runOptions, share } from './options.js';
 import { presetFlags } from './presetFlags.js';
 import { trainFlags } from './trainFlags.js';
 
@@ -29,6 +29,7 @@ export function register(program: Command): void {
   resolutionOption(command);
   dataFlags(command).addOption(holdOutOption());
   runOptions(presetFlags(anchorFlags(trainFlags(command)), "the stage-1 run's"), 'runs/stage2')
+    .addOption(measureOption())
     .addHelpText(
       'after',
       `

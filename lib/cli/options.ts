@@ -36,6 +36,12 @@ export const holdOutOption = (
   what = "share of every class's training pictures that validates, in a folder without val",
 ) => new Option('--hold-out <share>', what).argParser(holdOutShare);
 
+/** `--measure`, which is about a dry run. */
+export const measureOption = (): Option =>
+  new Option('--measure', 'a dry run that runs a few real updates, for the time that all will take').implies({
+    dryRun: true,
+  });
+
 /** Adds `--resolution`. */
 export const resolutionOption = (command: Command): Command =>
   command.option(

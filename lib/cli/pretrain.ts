@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { dataFlags, LAYOUTS } from './dataFlags.js';
-import { holdOutOption, lazily, resolutionOption, runOptions, share } from './options.js';
+import { holdOutOption, lazily, measureOption, resolutionOption, runOptions, share } from './options.js';
 import { presetFlags } from './presetFlags.js';
 import { contrastiveFlags, trainFlags } from './trainFlags.js';
 
@@ -18,6 +18,7 @@ export function register(program: Command): void {
     .option('--beta <share>', 'β: share of the distillation in the loss; 0 leaves the teacher out', share);
   dataFlags(command).addOption(holdOutOption());
   runOptions(presetFlags(contrastiveFlags(trainFlags(resolutionOption(command))), 'none'), 'runs/stage1')
+    .addOption(measureOption())
     .addHelpText(
       'after',
       `${LAYOUTS}

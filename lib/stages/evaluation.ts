@@ -6,7 +6,7 @@ import { imageFeatures } from './features.js';
 import { recognise } from './inspect.js';
 import type { Classifier } from './modelFile.js';
 import type { TextBank } from './textBank.js';
-import { classifyByText, normalizeRows, textToImageAccuracy } from './zeroShot.js';
+import { classifyByText, normalizeRows, textToImageAccuracy, unitSentences } from './zeroShot.js';
 
 /** A named way of predicting, and how often it is right; in percent. */
 export interface EvaluationRow extends AccuracyReport {
@@ -47,16 +47,20 @@ export interface Stage1Evaluation {
   textToImage: number;
 }
 
-/** Classifies pictures by the class texts alone: rows `class-mean` (CLIP's zero-shot), `nearest-sentence`, `five-nearest`. */
+/**
+ * Classifies pictures by the class texts alone: rows `class-mean` (CLIP's zero-shot), `nearest-sentence`, `five-nearest`.
+ * @param sentences the model's `unitSentences`, where several splits share them
+ */
 export async function evaluateByText(
   model: { config: ClipConfig; params: TensorMap },
   bank: TextBank,
   images: ImageSource,
   { trainCounts, bounds }: Grouping,
+  sentences = unitSentences(model.config, model.params, bank),
 ): Promise<Stage1Evaluation> {
   const { config, params } = model;
   const x = normalizeRows(await imageFeatures(config, params, images), config.embedDim);
-  const by = classifyByText(config, params, bank, x);
+  const by = classifyByText(config, params, bank, x, sentences);
   const row = (name: string, predicted: Int32Array): EvaluationRow => ({
     name,
     ...accuracyByShot(predicted, images.labels, trainCounts, bounds),
@@ -67,6 +71,6 @@ export async function evaluateByText(
       row('nearest-sentence', by.nearestSentence),
       row('five-nearest', by.fiveNearest),
     ],
-    textToImage: textToImageAccuracy(config, params, bank, x, images.labels),
+    textToImage: textToImageAccuracy(config, params, bank, x, images.labels, sentences),
   };
 }

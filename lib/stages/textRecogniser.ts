@@ -2,10 +2,10 @@ import type { LoadedClip } from '../clip/checkpoint/index.js';
 import type { ImageSource } from '../data/types.js';
 import { tf } from '../runtime/tf.js';
 import { argMaxRows } from './accuracy.js';
-import { imageFeatures, overRows, sentenceFeatures } from './features.js';
+import { imageFeatures, overRows } from './features.js';
 import type { Recognition } from './inspect.js';
 import type { TextBank } from './textBank.js';
-import { classMeans, normalizeRows } from './zeroShot.js';
+import { classMeans, normalizeRows, unitSentences } from './zeroShot.js';
 
 /** Recognises pictures without a trained head. */
 export interface TextRecogniser {
@@ -22,7 +22,7 @@ export function textRecogniser(
   bank: TextBank,
 ): TextRecogniser {
   const dim = config.embedDim;
-  const means = classMeans(normalizeRows(sentenceFeatures(config, params, bank), dim), bank, dim);
+  const means = classMeans(unitSentences(config, params, bank), bank, dim);
   const weights = tf.tidy(() =>
     tf.mul(tf.transpose(tf.tensor2d(means, [bank.classes, dim])), tf.exp(params.logit_scale!)),
   ) as tf.Tensor2D;

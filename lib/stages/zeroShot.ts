@@ -69,7 +69,7 @@ export async function zeroShot(
 ): Promise<Int32Array> {
   const dim = config.embedDim;
   const image = normalizeRows(await imageFeatures(config, params, images), dim);
-  return nearestMean(image, normalizeRows(sentenceFeatures(config, params, bank), dim), bank, dim);
+  return nearestMean(image, unitSentences(config, params, bank), bank, dim);
 }
 
 /** Predictions of stage 1's own evaluations (METHOD.md, stage 1): class of each picture. */
@@ -82,18 +82,23 @@ export interface Stage1Predictions {
   fiveNearest: Int32Array;
 }
 
+/** Unit features of every sentence of the bank, [bank.length, D]. */
+export const unitSentences = (config: ClipConfig, params: TensorMap, bank: TextBank): Float32Array =>
+  normalizeRows(sentenceFeatures(config, params, bank), config.embedDim);
+
 /**
  * Classifies image features by the class texts alone.
  * @param image unit rows [N, D]
+ * @param sentences the model's `unitSentences`, where they are at hand
  */
 export function classifyByText(
   config: ClipConfig,
   params: TensorMap,
   bank: TextBank,
   image: Float32Array,
+  sentences = unitSentences(config, params, bank),
 ): Stage1Predictions {
   const dim = config.embedDim;
-  const sentences = normalizeRows(sentenceFeatures(config, params, bank), dim);
   const classMean = nearestMean(image, sentences, bank, dim);
   const n = image.length / dim;
   const nearestSentence = new Int32Array(n);
@@ -113,9 +118,9 @@ export function textToImageAccuracy(
   bank: TextBank,
   image: Float32Array,
   labels: ArrayLike<number>,
+  sentences = unitSentences(config, params, bank),
 ): number {
   const dim = config.embedDim;
-  const sentences = normalizeRows(sentenceFeatures(config, params, bank), dim);
   let right = 0;
   eachRow(sentences, image, dim, (row, scores) => {
     if (labels[nearest(scores, 1)[0]!] === bank.labels[row]) right++;

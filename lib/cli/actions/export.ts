@@ -1,17 +1,17 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { saveClip } from '../../clip/checkpoint/index.js';
+import { type LoadedClip, saveClip } from '../../clip/checkpoint/index.js';
 import { check } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
 import { writeNpy } from '../../files/npy.js';
-import { inspectSafetensors } from '../../files/safetensors.js';
 import { ready } from '../../runtime/ready.js';
 import { tf } from '../../runtime/tf.js';
 import { loadAnchors } from '../../stages/anchorFile.js';
 import type { Anchors } from '../../stages/head.js';
-import { saveClassifier } from '../../stages/modelFile.js';
+import { type Classifier, saveClassifier } from '../../stages/modelFile.js';
 import { print, say } from '../terminal.js';
-import { modelPath, openClassifier, openClip } from './models.js';
+import { modelPath } from './models.js';
+import { openAny } from './recogniser.js';
 
 /** The options of the command line. */
 export interface ExportCommand {
@@ -37,9 +37,11 @@ export async function run(path: string, flags: ExportCommand): Promise<void> {
   check(flags.force || !held, 'ERR_CHECKPOINT', () => `${held} exists already; add --force to replace it`);
   await ready();
   const dtype = flags.half ? 'F16' : 'F32';
-  const exported = (await isClassifier(model))
-    ? await exportClassifier(model, out, dtype)
-    : await exportClip(path, model, out, dtype);
+  const opened = await openAny(path);
+  const exported =
+    opened.kind === 'classifier'
+      ? await exportClassifier(out, opened.classifier, dtype)
+      : await exportClip(path, opened.clip, out, dtype);
   const written = [out];
   if (exported) {
     const { anchors, classes } = exported;
@@ -53,21 +55,19 @@ export async function run(path: string, flags: ExportCommand): Promise<void> {
   say(written.join(', '));
 }
 
-async function isClassifier(path: string): Promise<boolean> {
-  if (!path.endsWith('.safetensors')) return false;
-  return (await inspectSafetensors(path)).metadata.format === 'vl-ltr-classifier';
-}
-
-async function exportClassifier(path: string, out: string, dtype: 'F32' | 'F16'): Promise<Exported | undefined> {
-  const model = await openClassifier(path);
+async function exportClassifier(out: string, model: Classifier, dtype: 'F32' | 'F16'): Promise<Exported | undefined> {
   await saveClassifier(out, model, dtype);
   tf.dispose(model.params);
   return model.anchors && { anchors: model.anchors, classes: model.info.classes };
 }
 
 /** A stage-1 run's anchors, where it has some, go with its model. */
-async function exportClip(run: string, path: string, out: string, dtype: 'F32' | 'F16'): Promise<Exported | undefined> {
-  const model = await openClip(path);
+async function exportClip(
+  run: string,
+  model: LoadedClip,
+  out: string,
+  dtype: 'F32' | 'F16',
+): Promise<Exported | undefined> {
   await saveClip(out, model.config, model.params, { dtype, metadata: model.metadata });
   tf.dispose(model.params);
   const file = join(run, 'anchors.safetensors');

@@ -20,6 +20,7 @@ import { dataName } from '../dataName.js';
 import { withSet } from '../settings.js';
 import { print, say } from '../terminal.js';
 import { anchorsFor, planAnchors, stage1Folder } from './anchorPlan.js';
+import { dryRun } from './dryRun.js';
 import { type FinetuneCommand, finetuneSettings, type Head } from './finetuneSettings.js';
 import { inherit } from './inherit.js';
 import { checkTrainedOn, dataDigest, holdOutFor, openClip } from './models.js';
@@ -117,10 +118,13 @@ export async function run(argument: string | undefined, given: FinetuneCommand):
   };
   if (flags.dryRun) {
     const anchors = lgr ? anchorOptions(dataArgument, flags, preset) : undefined;
-    const { run, seed, from, holdOut } = flags;
-    return print({ command: 'finetune', run, seed, from, holdOut, ...configuration, options: settings, anchors });
+    const { run, seed, from, holdOut = 0 } = flags;
+    const stage = lgr ? 'finetune' : 'baseline';
+    const planned = { stage, data: dataArgument, how, holdOut, settings, preset, from, resolution } as const;
+    const shown = { command: 'finetune', run, seed, from, holdOut: flags.holdOut, ...configuration, anchors };
+    return dryRun(shown, { ...planned, anchors: anchors?.anchors }, flags);
   }
-  checkWeights(preset, flags.from);
+  checkWeights(preset, flags.from, false);
   await refuseOccupied(flags, 'finetune');
   const { backend, kernels } = await ready();
   const start = await openClip(flags.from, resolution);

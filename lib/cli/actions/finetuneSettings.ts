@@ -22,6 +22,7 @@ export interface FinetuneCommand extends RunOptions, TrainFlags, AnchorFlags, Da
   alpha?: number;
   holdOut?: number;
   resolution?: number;
+  measure?: boolean;
   set?: string[];
 }
 

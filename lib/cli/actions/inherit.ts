@@ -52,7 +52,7 @@ export async function inherit(
 ): Promise<Inherited> {
   const before = await runData(run);
   const data = argument ?? before.data;
-  check(data !== undefined, 'ERR_USAGE', () => `${run ?? 'the run'} names no data; expected it as an argument`);
+  check(data !== undefined, 'ERR_USAGE', () => `${run ?? 'the run'} does not say which data it is of: name the data`);
   const named = flags.preset === 'none' ? undefined : flags.preset;
   const preset = named ?? (before.preset !== undefined && !flags.preset ? paperPreset(before.preset) : undefined);
   check(!preset || !isIconLt(data), 'ERR_USAGE', () => {

@@ -14,6 +14,7 @@ import { evaluateByText, type Stage1Evaluation } from '../../stages/evaluation.j
 import type { PretrainOptions } from '../../stages/options.js';
 import { pretrain } from '../../stages/pretrain.js';
 import { TextBank } from '../../stages/textBank.js';
+import { unitSentences } from '../../stages/zeroShot.js';
 import type { DataFlags } from '../dataFlags.js';
 import { dataName } from '../dataName.js';
 import type { RunOptions } from '../options.js';
@@ -21,6 +22,7 @@ import type { PresetFlags } from '../presetFlags.js';
 import { withSet } from '../settings.js';
 import { print, say } from '../terminal.js';
 import { type ContrastiveFlags, settingsFor, type TrainFlags, withContrastiveFlags, withFlags } from '../trainFlags.js';
+import { dryRun } from './dryRun.js';
 import { inherit } from './inherit.js';
 import { dataDigest, holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
@@ -36,6 +38,7 @@ import { checkWeights } from './weights.js';
 export interface PretrainCommand extends RunOptions, TrainFlags, ContrastiveFlags, DataFlags, PresetFlags {
   from?: string;
   resolution?: number;
+  measure?: boolean;
   set?: string[];
   teacher?: string;
   beta?: number;
@@ -82,9 +85,21 @@ export async function run(dataArgument: string, given: PretrainCommand): Promise
     teacher: flags.teacher ?? from,
     holdOut: flags.holdOut ?? 0,
   };
-  if (flags.dryRun)
-    return print({ command: 'pretrain', run: flags.run, seed: flags.seed, ...configuration, options: settings });
-  checkWeights(preset, flags.from);
+  if (flags.dryRun) {
+    const holdOut = flags.holdOut ?? 0;
+    const planned = {
+      stage: 'pretrain',
+      data: dataArgument,
+      how,
+      holdOut,
+      settings,
+      preset,
+      from: flags.from,
+      resolution,
+    } as const;
+    return dryRun({ command: 'pretrain', run: flags.run, seed: flags.seed, ...configuration }, planned, flags);
+  }
+  checkWeights(preset, flags.from, true);
   await refuseOccupied(flags, 'pretrain');
   const { backend, kernels } = await ready();
   const start = await openClip(flags.from, resolution);
@@ -142,11 +157,14 @@ export async function run(dataArgument: string, given: PretrainCommand): Promise
     evaluations: {},
   };
   const shown: string[] = [];
+  // A corpus takes as long as an epoch of pictures: each model reads it once, whatever the number of splits.
+  const measured = data.val || data.test;
+  const texts = measured && [unitSentences(own, start.params, bank), unitSentences(own, params, bank)];
   for (const split of ['val', 'test'] as const) {
     const images = data[split];
     if (!images) continue;
-    const before = await evaluateByText(start, bank, images, grouping);
-    const after = await evaluateByText({ config: own, params }, bank, images, grouping);
+    const before = await evaluateByText(start, bank, images, grouping, texts?.[0]);
+    const after = await evaluateByText({ config: own, params }, bank, images, grouping, texts?.[1]);
     summary.evaluations[split] = { start: summarised(before), stage1: summarised(after) };
     shown.push(`${data.name}, ${split}`, accuracyTables(named(before, after)), textToImage(before, after), '');
   }

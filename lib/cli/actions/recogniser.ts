@@ -71,12 +71,10 @@ export interface Recogniser {
   explain(seen: Recognition, row: number): { class: string; logit: number; sentences: SentenceShare[] };
 }
 
-/** @param data gives a CLIP model the texts of the classes. @throws VlltrError ERR_USAGE without them */
+/** @param data gives a CLIP model the texts of the classes; the others know theirs */
 export function recogniserOf(model: AnyModel, data: LongTailData | undefined): Recogniser {
   if (model.kind === 'clip') {
-    check(data, 'ERR_USAGE', () => {
-      return `${model.path} is a CLIP model, which recognises by the class texts: name the data that has them with --data`;
-    });
+    check(data, 'ERR_INTERNAL', () => `${model.path} was opened without data to recognise by`);
     const byText = textRecogniser(model.clip, new TextBank(data.sentences, model.config.text.contextLength));
     const explainNothing = (): never => {
       check(false, 'ERR_CHECKPOINT', () => `${model.path} is a CLIP model: it has no anchor sentences to explain with`);

@@ -6,9 +6,15 @@ export const whereWeights = ({ name, weights }: PaperPreset): string =>
   `preset ${name} begins with CLIP's ${weights.architecture}: get ${weights.file} from ${weights.source} ` +
   `(SHA-256 ${weights.sha256}), or from github.com/openai/CLIP`;
 
-/** A preset does not begin with the small CLIP that ships. @throws VlltrError ERR_USAGE naming the file to get */
-export function checkWeights(preset: PaperPreset | undefined, from: string | undefined): void {
+/** What a stage of a preset begins with. */
+export const whatBegins = (preset: PaperPreset, stage1: boolean): string =>
+  stage1
+    ? whereWeights(preset)
+    : `stage 2 of preset ${preset.name} begins with a run of stage 1 (vl-ltr pretrain --preset ${preset.name})`;
+
+/** A preset does not begin with the small CLIP that ships. @throws VlltrError ERR_USAGE naming what it begins with */
+export function checkWeights(preset: PaperPreset | undefined, from: string | undefined, stage1: boolean): void {
   check(!preset || from !== undefined, 'ERR_USAGE', () => {
-    return `${whereWeights(preset!)}, and name it: --from ${preset!.weights.file}`;
+    return `${whatBegins(preset!, stage1)}, and name it: --from ${stage1 ? preset!.weights.file : 'DIR'}`;
   });
 }

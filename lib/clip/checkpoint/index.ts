@@ -1,2 +1,2 @@
-export { type LoadedClip, type LoadOptions, loadClip } from './load.js';
+export { clipArchitecture, type LoadedClip, type LoadOptions, loadClip } from './load.js';
 export { saveClip } from './save.js';

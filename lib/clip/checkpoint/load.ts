@@ -40,25 +40,40 @@ const MAX_VOCABULARY = 1 << 20;
  * @throws VlltrError ERR_CHECKPOINT naming the file, the tensor, what it is and what was expected
  */
 export async function loadClip(path: string, options: LoadOptions = {}): Promise<LoadedClip & ClipModel> {
-  const { resolution, activation } = options;
-  check(resolution === undefined || isResolution(resolution), 'ERR_ARGUMENT', () => {
-    return `loadClip: resolution is ${resolution}, expected an integer from 1 to ${MAX_RESOLUTION}`;
-  });
   const source = await openTensors(path);
   try {
     const tensors = namedTensors(source);
-    const config = await configOf(path, tensors);
-    if (resolution !== undefined) config.visual.imageSize = resolution;
-    if (activation !== undefined) {
-      config.text.activation = activation;
-      if (config.visual.kind === 'vit') config.visual.activation = activation;
-    }
-    checkSizes(source.path, config);
+    const config = await wantedConfig(path, tensors, options);
     const params = await readParameters(tensors, parameterSpecs(config));
     return { ...modelOf(config, params), config, params, metadata: { ...source.metadata } };
   } finally {
     await source.close();
   }
+}
+
+/** The architecture that `loadClip` would load, its weights left alone. @throws VlltrError ERR_CHECKPOINT */
+export async function clipArchitecture(path: string, options: LoadOptions = {}): Promise<ClipConfig> {
+  const source = await openTensors(path);
+  try {
+    return await wantedConfig(path, namedTensors(source), options);
+  } finally {
+    await source.close();
+  }
+}
+
+async function wantedConfig(path: string, tensors: NamedTensors, options: LoadOptions): Promise<ClipConfig> {
+  const { resolution, activation } = options;
+  check(resolution === undefined || isResolution(resolution), 'ERR_ARGUMENT', () => {
+    return `loadClip: resolution is ${resolution}, expected an integer from 1 to ${MAX_RESOLUTION}`;
+  });
+  const config = await configOf(path, tensors);
+  if (resolution !== undefined) config.visual.imageSize = resolution;
+  if (activation !== undefined) {
+    config.text.activation = activation;
+    if (config.visual.kind === 'vit') config.visual.activation = activation;
+  }
+  checkSizes(tensors.source.path, config);
+  return config;
 }
 
 const isResolution = (n: number): boolean => Number.isSafeInteger(n) && n > 0 && n <= MAX_RESOLUTION;

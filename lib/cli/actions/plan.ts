@@ -1,0 +1,152 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { clipArchitecture } from '../../clip/checkpoint/index.js';
+import { type ClipConfig, clipConfig } from '../../clip/config.js';
+import { parameterSpecs } from '../../clip/parameters.js';
+import { checkData, type DataReport } from '../../data/checkData.js';
+import { promptTemplates } from '../../data/prompts.js';
+import type { Difference, PaperPreset } from '../../presets/paper/index.js';
+import { shippedTeacher } from '../../presets/teacher.js';
+import { memory as machineMemory } from '../../runtime/hardware.js';
+import { classifierFlops, type Plan, pretrainFlops, type Sizes } from '../../stages/cost.js';
+import { inUpdates, type Settings, updatesPerEpoch } from '../../stages/epochs.js';
+import { type Memory, total, trainingMemory } from '../../stages/memory.js';
+import type { BaselineOptions, FinetuneOptions, PretrainOptions } from '../../stages/options.js';
+import { evalResize } from '../../training/cleanView.js';
+import type { DataFlags } from '../dataFlags.js';
+import { modelPath } from './models.js';
+import { presetNotes } from './presetNotes.js';
+import { whatBegins } from './weights.js';
+
+type Options = PretrainOptions | FinetuneOptions | BaselineOptions;
+
+/** A training that is to be planned. */
+export interface Planned {
+  stage: 'pretrain' | 'finetune' | 'baseline';
+  data: string;
+  how: DataFlags;
+  holdOut: number;
+  settings: Settings<Options>;
+  preset?: PaperPreset;
+  /** Run folder or file that it begins with. */
+  from?: string;
+  resolution?: number;
+  /** Anchors a class; stage 2 alone. */
+  anchors?: number;
+}
+
+/** What a training will do and take; sizes in bytes. */
+export interface TrainingPlan {
+  /** Nothing stops it. */
+  ready: boolean;
+  data: Pick<DataReport, 'format' | 'pictures'> & { classes: number; sentences: number; findings: string[] };
+  weights: { file: string | null; architecture: ClipConfig['visual']; missing?: string };
+  /** Where it is not the preset's run: by design, and by these data and weights. */
+  differs?: { released: readonly Difference[]; here: string[] };
+  updates: {
+    steps: number;
+    perEpoch: number;
+    epochs: number;
+    /** Pictures of an update, whatever is held at a time. */
+    effectiveBatch: number;
+    microBatch: number;
+    parts: number;
+    /** Views of pictures in all. */
+    views: number;
+  };
+  memory: Memory & { total: number; machine: number };
+  /** Floating-point operations. */
+  compute: { update: number; all: number };
+}
+
+function sizesOf(config: ClipConfig): Sizes {
+  const sizes = { visual: 0, text: 0 };
+  for (const { name, shape } of parameterSpecs(config))
+    sizes[name.startsWith('visual.') ? 'visual' : 'text'] += shape.reduce((a, b) => a * b, 1);
+  return sizes;
+}
+
+async function weightsOf({
+  stage,
+  from,
+  preset,
+  resolution,
+}: Planned): Promise<TrainingPlan['weights'] & { config: ClipConfig }> {
+  const path = from ?? (preset ? undefined : shippedTeacher());
+  if (path !== undefined && existsSync(path)) {
+    const file = modelPath(path, 'a CLIP model file or a run of vl-ltr pretrain');
+    const config = await clipArchitecture(file, { resolution });
+    return { file: resolve(file), architecture: config.visual, config };
+  }
+  const config = clipConfig(preset?.weights.architecture ?? 'RN50');
+  if (resolution !== undefined) config.visual.imageSize = resolution;
+  const what = path === undefined ? 'no --from' : `${path} does not exist`;
+  const missing = preset ? `${what}: ${whatBegins(preset, stage === 'pretrain')}` : what;
+  return { file: null, architecture: config.visual, missing, config };
+}
+
+function headSize(stage: Planned['stage'], options: Options, dim: number, classes: number): number {
+  const mlp = dim * 4 * dim + 4 * dim + 4 * dim * classes + classes;
+  if (stage === 'finetune') return mlp + 2 * dim * dim + 4 * dim;
+  if (stage === 'pretrain') return 0;
+  return (options as BaselineOptions).head === 'mlp' ? mlp : dim * classes + classes;
+}
+
+/** Looks through data and weights and adds up what a training takes. Nothing is computed and no picture opened. */
+export async function planTraining(planned: Planned): Promise<{ plan: TrainingPlan; options: Options }> {
+  const { stage, data, how, holdOut, settings, preset, anchors = 0 } = planned;
+  const report = await checkData(data, { ...how, holdOut, decode: false });
+  const { config, ...weights } = await weightsOf(planned);
+  const pictures = report.pictures.train ?? 0;
+  const options = inUpdates<Options>(settings, pictures);
+  const { batch, microBatch = batch, steps } = options;
+  const classes = report.classes.length;
+  const sentences = report.classes.reduce((n, c) => n + c.sentences + promptTemplates.length, 0);
+  const held = Math.min(microBatch, batch);
+  const pretrains = stage === 'pretrain';
+  const encoderTrained = pretrains || (options as FinetuneOptions).encoderRate > 0;
+  const sizes: Plan = { config, sizes: sizesOf(config), batch, microBatch, classes };
+  const update = pretrains
+    ? pretrainFlops(sizes, (options as PretrainOptions).distillWeight > 0)
+    : classifierFlops(sizes, anchors, encoderTrained);
+  const memory = trainingMemory(
+    sizes,
+    { visual: encoderTrained, text: pretrains, head: headSize(stage, options, config.embedDim, classes) },
+    {
+      pictures: Object.values(report.pictures).reduce((a, b) => a + b, 0),
+      stored: evalResize(config.visual.imageSize),
+      sentences: pretrains ? sentences : 0,
+      anchors,
+    },
+  );
+  const perEpoch = updatesPerEpoch(pictures, batch);
+  const counted = { classes, pictures: report.pictures };
+  const visual = weights.file === null ? undefined : config.visual;
+  const plan: TrainingPlan = {
+    ready: report.ok && weights.missing === undefined,
+    data: {
+      format: report.format,
+      pictures: report.pictures,
+      classes,
+      sentences,
+      findings: report.findings.map(({ severity, message, items }) => {
+        const shown = items.length > 0 ? ` (${items.slice(0, 3).join('; ')}${items.length > 3 ? '; …' : ''})` : '';
+        return `${severity}: ${message}${shown}`;
+      }),
+    },
+    weights,
+    ...(preset && { differs: { released: preset.differs, here: presetNotes(preset, counted, visual) } }),
+    updates: {
+      steps,
+      perEpoch,
+      epochs: Number((steps / perEpoch).toFixed(2)),
+      effectiveBatch: batch,
+      microBatch: held,
+      parts: Math.ceil(batch / held),
+      views: steps * batch,
+    },
+    memory: { ...memory, total: total(memory), machine: machineMemory() },
+    compute: { update, all: update * steps },
+  };
+  return { plan, options };
+}

@@ -1,0 +1,82 @@
+import { imageCost, type Plan, textCost } from './cost.js';
+
+/** Memory of a training by what takes it, in bytes. */
+export interface Memory {
+  /** Node, TensorFlow and this package before anything is loaded. */
+  runtime: number;
+  /** The model as it was loaded (stage 1: the frozen teacher, too), packed, and what is not trained. */
+  parameters: number;
+  /** AdamW's two moments, a gradient, and the next parameters and moments beside the old ones. */
+  optimiser: number;
+  /** What the forward pass of a micro-batch leaves for its gradient, and as much again of what comes and goes. */
+  activations: number;
+  /** Views of two batches, the one that trains and the one that is prepared, as arrays and as tensors. */
+  views: number;
+  /** Decoded pictures that are kept. */
+  pictures: number;
+  /** Sentences' tokens and features (stage 1), or the anchors, the table made of them, and its Gram matrices (stage 2). */
+  texts: number;
+}
+
+export const total = (memory: Memory): number => Object.values(memory).reduce((a, b) => a + b, 0);
+
+const FLOAT = 4;
+const RUNTIME = 450 * 2 ** 20;
+/** What comes and goes beside the activations that stay: gradients of activations, copies in the libraries' own layouts. */
+const TRANSIENT = 2;
+/** Decoded pictures are kept up to this many bytes (`openPictures`). */
+const DECODED = 2 ** 30;
+
+/** What of a training's data takes memory. */
+export interface Data {
+  /** Pictures of all splits, and height and width that they are kept at, in pixels. */
+  pictures: number;
+  stored: number;
+  /** Sentences of all classes; 0 where none are used. */
+  sentences: number;
+  /** Anchors a class; 0 where none are used. */
+  anchors: number;
+}
+
+/** Which parameters a gradient goes to. */
+export interface Trained {
+  visual: boolean;
+  text: boolean;
+  /** Numbers in the head. */
+  head: number;
+}
+
+/** Sentences from which on the teacher's features lie on disk (`openSentenceFeatures`). */
+const ON_DISK = 20_000;
+/** Bytes of a sentence: its text, and its tokens. */
+const SENTENCE = 300;
+
+/**
+ * What a training takes, from the sizes of what it holds. Activations are counted by layer; where kernels work in place
+ * or copy into layouts of their own a machine differs, by less than a factor of two where it was measured.
+ */
+export function trainingMemory(plan: Plan, trained: Trained, data: Data): Memory {
+  const { config, sizes, batch, microBatch = batch, classes } = plan;
+  const { embedDim: dim, visual } = config;
+  const all = sizes.visual + sizes.text + trained.head;
+  const learnt = (trained.visual ? sizes.visual : 0) + (trained.text ? sizes.text : 0) + trained.head;
+  const held = Math.min(microBatch, batch);
+  // A frozen encoder keeps nothing: about two layers' outputs live at a time.
+  const image = imageCost(config).activations * (trained.visual ? 1 : 2 / layersOf(config));
+  const text = trained.text ? textCost(config).activations : 0;
+  const view = visual.imageSize ** 2 * 3;
+  const features = data.sentences < ON_DISK ? data.sentences * dim * FLOAT : 0;
+  const table = classes * data.anchors * (3 * dim + data.anchors) * FLOAT;
+  return {
+    runtime: RUNTIME,
+    parameters: (all + learnt) * FLOAT,
+    optimiser: 6 * learnt * FLOAT,
+    activations: TRANSIENT * held * (image + text) * FLOAT,
+    views: 4 * batch * view * FLOAT + batch * data.stored ** 2 * 3,
+    pictures: Math.min(DECODED, data.pictures * data.stored ** 2 * 3),
+    texts: data.sentences * SENTENCE + features + table,
+  };
+}
+
+const layersOf = ({ visual }: Plan['config']): number =>
+  visual.kind === 'vit' ? 6 * visual.layers : 3 + 3 * visual.layers.reduce((a, b) => a + b, 0);

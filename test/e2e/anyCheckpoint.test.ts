@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ready } from '../../lib/runtime/ready.js';
+import { unpackCheckpoints } from '../support/checkpoints.js';
+import { layouts } from '../support/layouts.js';
+import { writePictures } from '../support/pictures.js';
+import { command } from '../support/program.js';
+
+const { folder, remove } = unpackCheckpoints();
+afterAll(remove);
+const at = (...names: string[]): string => join(folder, ...names);
+const photo = (): string => at('pictures', 'test', 'coal', '0.png');
+
+beforeAll(async () => {
+  await ready();
+  await writePictures(at('pictures'), [3, 2, 2], ['train', 'test']);
+  await layouts.list(at('three'));
+});
+
+it.each(['openai-rn.pt', 'openclip-vit.safetensors', 'stage1-rn.pth'])(
+  '%s recognises by the class texts',
+  async (name) => {
+    const run = at(name);
+    const { stdout } = await command('evaluate', at('pictures'), '--run', run, '--json');
+    const { results } = JSON.parse(stdout);
+    expect(results.map((row: { name: string }) => row.name)).toEqual([
+      'class-mean',
+      'nearest-sentence',
+      'five-nearest',
+    ]);
+
+    const lines = await command('predict', '--run', run, '--data', at('pictures'), '--split', 'test', '--top', '3');
+    const records = lines.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const right = records.filter(({ label, predicted }) => label === predicted).length;
+    expect((100 * right) / records.length).toBeCloseTo(results[0].all, 6);
+    const sum = records[0].guesses.reduce((s: number, g: { probability: number }) => s + g.probability, 0);
+    expect(sum).toBeCloseTo(1, 4);
+    expect(records[0].guesses[0]).not.toHaveProperty('visual');
+
+    const one = await command('predict', photo(), '--run', run, '--data', at('pictures'), '--json');
+    const [{ guesses }] = JSON.parse(one.stdout).predictions;
+    const same = records.find(({ image }) => image.endsWith('coal/0.png'));
+    expect(guesses[0].class).toBe(same.predicted);
+    expect(guesses[0].probability).toBeCloseTo(same.guesses[0].probability, 4);
+    await expect(command('predict', photo(), '--run', run)).rejects.toThrow(/does not say which data it is of/);
+    const explained = command('predict', photo(), '--run', run, '--data', at('pictures'), '--explain');
+    await expect(explained).rejects.toThrow(/is a CLIP model: it has no sentences to explain with/);
+  },
+);
+
+it("the authors' stage 2 as it is: predicts, is exported, and refuses data of other classes", async () => {
+  const run = at('stage2-vit.pth');
+  const { stdout } = await command('predict', photo(), '--run', run, '--json');
+  const { alpha, predictions } = JSON.parse(stdout);
+  expect(alpha).toBe(0.2);
+  expect(predictions[0].guesses[0].class).toMatch(/^class \d$/);
+  const evaluated = command('evaluate', at('pictures'), '--run', run);
+  await expect(evaluated).rejects.toThrow(/was made for 5 classes, pictures has 3; expected as many/);
+  await command('export', run, '--out', at('exported'));
+  const { counts, classes } = JSON.parse(readFileSync(at('exported', 'anchors.json'), 'utf8'));
+  expect([counts.length, classes[0]]).toEqual([5, 'class 0']);
+});
+
+it('what the options of predict exclude is refused', async () => {
+  const run = at('stage2-vit.pth');
+  await expect(command('predict', '--run', run)).rejects.toThrow(/expected picture files, or --split/);
+  await expect(command('predict', photo(), '--run', run, '--split', 'test')).rejects.toThrow(
+    /instead of picture files/,
+  );
+  await expect(command('predict', photo(), '--run', run, '--out', at('x'))).rejects.toThrow(/--out is for --split/);
+});
