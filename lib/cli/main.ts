@@ -39,6 +39,7 @@ A first run on your own pictures (train/<class>/*.jpg, optional val/ and test/):
   vl-ltr finetune pictures --run runs/stage2 --from runs/stage1
   vl-ltr evaluate pictures --run runs/stage2
   vl-ltr predict  --run runs/stage2 --explain photo.jpg
+The paper's runs: vl-ltr presets.
 
 Exit codes: 0 done, 1 failed, 2 the command line was wrong, 130 interrupted (--resume goes on).
 Environment: VLLTR_BACKEND=tensorflow|wasm|cpu  VLLTR_KERNELS=tensorflow|node|tfjs  VLLTR_DEVICE=auto|cuda|cpu  NO_COLOR`,

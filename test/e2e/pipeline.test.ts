@@ -177,6 +177,8 @@ describe('the command line answers at once', () => {
     'finetune',
     'evaluate',
     'predict',
+    'presets',
+    'export',
     'demo',
   ];
   let traces = 0;

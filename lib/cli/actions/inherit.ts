@@ -10,6 +10,7 @@ import { say } from '../terminal.js';
 
 /** What a run says of its data in config.json. */
 interface RunData extends DataFlags {
+  command?: string;
   data?: string;
   preset?: string;
 }
@@ -31,7 +32,9 @@ const MEANT = ['authorsText', 'shots'] as const;
 async function runData(run: string | undefined): Promise<RunData> {
   if (run === undefined || !existsSync(run)) return {};
   const path = join(statSync(run).isDirectory() ? run : dirname(run), 'config.json');
-  return existsSync(path) ? readJson<RunData>(path) : {};
+  const found = existsSync(path) ? await readJson<RunData>(path) : {};
+  // Models of other programs have a config.json, too.
+  return typeof found.command === 'string' ? found : {};
 }
 
 const shown = (how: object): string =>
