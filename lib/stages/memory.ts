@@ -20,6 +20,10 @@ export interface Memory {
 
 export const total = (memory: Memory): number => Object.values(memory).reduce((a, b) => a + b, 0);
 
+/** What of it lies on a card where the training runs on one: of the views the tensors, of the texts the anchors. */
+export const onCard = ({ parameters, optimiser, activations, views, texts }: Memory, anchors: boolean): number =>
+  parameters + optimiser + activations + views / 2 + (anchors ? texts : 0);
+
 const FLOAT = 4;
 const RUNTIME = 450 * 2 ** 20;
 /** What comes and goes beside the activations that stay: gradients of activations, copies in the libraries' own layouts. */

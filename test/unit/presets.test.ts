@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { withSet } from '../../lib/cli/settings.js';
 import { type TrainFlags, withFlags } from '../../lib/cli/trainFlags.js';
+import { clipConfig } from '../../lib/clip/config.js';
+import { parameterSpecs } from '../../lib/clip/parameters.js';
+import { PUBLISHED } from '../../lib/data/official.js';
 import { GENERAL_RECIPE } from '../../lib/presets/general.js';
 import { PAPER_PRESETS, paperPreset } from '../../lib/presets/paper/index.js';
 import { inUpdates } from '../../lib/stages/epochs.js';
+import { onCard, trainingMemory } from '../../lib/stages/memory.js';
 import { scheduleOf } from '../../lib/stages/run.js';
 
 /** The released runs: batch on each of eight devices, rates and lengths of both stages (the authors' configurations). */
@@ -80,6 +84,36 @@ describe('the presets of the paper', () => {
 
   it('are all there, each once', () => {
     expect(PAPER_PRESETS.map(({ name }) => name)).toEqual(RELEASED.map(([name]) => name));
+  });
+
+  it.each(PAPER_PRESETS)('$name fits a card of 24 GB by the count', ({ weights, resolution, data, ...preset }) => {
+    const config = clipConfig(weights.architecture);
+    config.visual.imageSize = resolution;
+    const numbers = (visual: boolean): number =>
+      parameterSpecs(config)
+        .filter(({ name }) => name.startsWith('visual.') === visual)
+        .reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
+    const sizes = { visual: numbers(true), text: numbers(false) };
+    const classes = PUBLISHED[data.format]!.classes;
+    const dim = config.embedDim;
+    const pictures = { pictures: 1e5, stored: Math.round(resolution / 0.875) };
+    const memory = (stage: 'pretrain' | 'finetune') => {
+      const { batch, microBatch } = preset[stage];
+      const first = stage === 'pretrain';
+      const trained = { visual: first || preset.finetune.encoderRate > 0, text: first };
+      const head = first ? 0 : 4 * dim * (dim + classes);
+      const anchors = first ? 0 : preset.anchors.anchors;
+      const texts = { sentences: first ? 1e6 : 0, anchors };
+      const parts = trainingMemory(
+        { config, sizes, batch, microBatch, classes },
+        { ...trained, head },
+        { ...pictures, ...texts },
+      );
+      return onCard(parts, !first);
+    };
+    expect(memory('pretrain')).toBeLessThan(24e9);
+    expect(memory('finetune')).toBeLessThan(24e9);
+    expect(memory('pretrain')).toBeGreaterThan(8e9);
   });
 
   it('in updates are as long as the authors’ loader makes them, and warm up as their schedule does', () => {

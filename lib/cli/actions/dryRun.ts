@@ -66,8 +66,9 @@ function lines({ ready: fine, data, weights, differs, updates, memory, compute }
   const splits = Object.entries(data.pictures).map(([split, n]) => `${split} ${n}`);
   const { steps, epochs, effectiveBatch, microBatch, parts, views } = updates;
   const inParts = parts > 1 ? `, ${parts} parts of at most ${microBatch}` : '';
-  const much = memory.total > memory.machine;
-  const { total, machine, ...parted } = memory;
+  const { total, machine, onCard, cards, ...parted } = memory;
+  const much = total > machine || cards.some((card) => onCard > card.memory);
+  const card = cards.map(({ name, memory }) => `${name} ${gigabytes(memory)}`).join(', ') || 'none here';
   const shares = Object.entries(parted).map(([what, bytes]) => `${what} ${gigabytes(bytes)}`);
   return [
     `data      ${data.format}, ${data.classes} classes; pictures: ${splits.join(', ')}; ${data.sentences} sentences`,
@@ -76,7 +77,10 @@ function lines({ ready: fine, data, weights, differs, updates, memory, compute }
     ...(differs?.here ?? []).map((text) => `${yellow('unlike')}    the preset: ${text}`),
     `updates   ${steps}, ${epochs} epochs; effective batch ${effectiveBatch}${inParts}; ${views} views`,
     `memory    about ${gigabytes(total)} (${shares.join(', ')}); this machine has ${gigabytes(machine)}`,
-    ...(much ? [`          ${yellow('more than that')}: a smaller --micro-batch gives the same updates in less`] : []),
+    `          of it on a card about ${gigabytes(onCard)} (${card})`,
+    ...(much
+      ? [`          ${yellow('more than there is')}: a smaller --micro-batch gives the same updates in less`]
+      : []),
     `compute   ${(compute.update / 1e12).toFixed(2)} TFLOP an update, ${(compute.all / 1e15).toFixed(2)} PFLOP in all`,
     ...(time ? [`time      ${duration(time.all)}, ${time.update.toFixed(1)} s an update (${time.basis})`] : []),
     ...(fine ? [] : [red('not ready: what is missing or wrong would stop the training')]),

@@ -7,10 +7,11 @@ import { checkData, type DataReport } from '../../data/checkData.js';
 import { promptTemplates } from '../../data/prompts.js';
 import type { Difference, PaperPreset } from '../../presets/paper/index.js';
 import { shippedTeacher } from '../../presets/teacher.js';
-import { memory as machineMemory } from '../../runtime/hardware.js';
+import { probeCards } from '../../runtime/cards.js';
+import { gpuPresent, memory as machineMemory } from '../../runtime/hardware.js';
 import { classifierFlops, type Plan, pretrainFlops, type Sizes } from '../../stages/cost.js';
 import { inUpdates, type Settings, updatesPerEpoch } from '../../stages/epochs.js';
-import { type Memory, total, trainingMemory } from '../../stages/memory.js';
+import { type Memory, onCard, total, trainingMemory } from '../../stages/memory.js';
 import type { BaselineOptions, FinetuneOptions, PretrainOptions } from '../../stages/options.js';
 import { evalResize } from '../../training/cleanView.js';
 import type { DataFlags } from '../dataFlags.js';
@@ -54,7 +55,13 @@ export interface TrainingPlan {
     /** Views of pictures in all. */
     views: number;
   };
-  memory: Memory & { total: number; machine: number };
+  memory: Memory & {
+    total: number;
+    /** What of it lies on a card, where there is one. */
+    onCard: number;
+    machine: number;
+    cards: { name: string; memory: number }[];
+  };
   /** Floating-point operations. */
   compute: { update: number; all: number };
 }
@@ -145,7 +152,13 @@ export async function planTraining(planned: Planned): Promise<{ plan: TrainingPl
       parts: Math.ceil(batch / held),
       views: steps * batch,
     },
-    memory: { ...memory, total: total(memory), machine: machineMemory() },
+    memory: {
+      ...memory,
+      total: total(memory),
+      onCard: onCard(memory, anchors > 0),
+      machine: machineMemory(),
+      cards: gpuPresent() ? probeCards().cards.map(({ name, memory }) => ({ name, memory })) : [],
+    },
     compute: { update, all: update * steps },
   };
   return { plan, options };
