@@ -10,10 +10,10 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** The known names that a misspelt one may mean, nearest first; all where none is near. */
-export function nearest(name: string, known: readonly string[], limit = 3): string[] {
+/** What an unknown name may mean: the known ones nearest to it, or all of them where none is near. */
+export function suggestion(name: string, known: readonly string[], limit = 3): string {
   const wanted = name.toLowerCase();
-  const scored = known
+  const near = known
     .map((other) => {
       const text = other.toLowerCase();
       const within = wanted.length > 2 && (text.includes(wanted) || wanted.includes(text));
@@ -21,6 +21,8 @@ export function nearest(name: string, known: readonly string[], limit = 3): stri
       return { other, far: Math.min(distance(wanted, text), within ? 1.5 : Number.POSITIVE_INFINITY) };
     })
     .filter(({ other, far }) => far <= Math.max(2, Math.ceil(other.length / 3)))
-    .sort((a, b) => a.far - b.far);
-  return scored.length > 0 ? scored.slice(0, limit).map(({ other }) => other) : [...known];
+    .sort((a, b) => a.far - b.far)
+    .slice(0, limit)
+    .map(({ other }) => other);
+  return near.length > 0 ? `did you mean ${near.join(' or ')}?` : `expected one of ${known.join(', ')}`;
 }

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { VlltrError } from '../errors.js';
-import { nearest } from '../near.js';
+import { suggestion } from '../near.js';
 import { integer, natural, nonNegative, positive, share } from './options.js';
 
 /** A setting by its name in config.json: the field of the command line it stands for, and how its text is read. */
@@ -125,7 +125,7 @@ export function withSet<F extends object>(flags: F & { set?: string[] }, command
     if (!found)
       throw new VlltrError(
         'ERR_USAGE',
-        `--set ${key}: ${command} has no such setting; did you mean ${nearest(key, Object.keys(known)).join(' or ')}?`,
+        `--set ${key}: ${command} has no such setting; ${suggestion(key, Object.keys(known))}`,
       );
     if (value === undefined) throw new VlltrError('ERR_USAGE', `--set ${key} has no value; expected ${key}=VALUE`);
     let read: unknown;

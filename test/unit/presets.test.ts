@@ -163,7 +163,7 @@ describe('--set', () => {
 
   it.each([
     ['learnigRate=1', /--set learnigRate: pretrain has no such setting; did you mean learningRate/],
-    ['mixup=true', /pretrain has no such setting/],
+    ['mixup=true', /pretrain has no such setting; expected one of steps, epochs, batch, /],
     ['batch', /--set batch has no value; expected batch=VALUE/],
     ['batch=0', /--set batch=0: expected an integer ≥ 1/],
     ['decayScalars=yes', /expected true or false/],

@@ -1,5 +1,5 @@
 import { check } from '../../errors.js';
-import { nearest } from '../../near.js';
+import { suggestion } from '../../near.js';
 import { IMAGENET_LT } from './imagenetLt.js';
 import { INATURALIST } from './inaturalist.js';
 import { PLACES_LT } from './placesLt.js';
@@ -14,6 +14,6 @@ export const PAPER_PRESETS: readonly PaperPreset[] = [...IMAGENET_LT, ...PLACES_
 export function paperPreset(name: string): PaperPreset {
   const names = PAPER_PRESETS.map((preset) => preset.name);
   const found = PAPER_PRESETS.find((preset) => preset.name === name);
-  check(found, 'ERR_USAGE', () => `no preset is named '${name}'; did you mean ${nearest(name, names).join(' or ')}?`);
+  check(found, 'ERR_USAGE', () => `no preset is named '${name}'; ${suggestion(name, names)}`);
   return found;
 }
