@@ -38,12 +38,13 @@ const ended = (worker: Worker) => new Promise<number>((resolve) => worker.once('
 
 it('loads, runs and is torn down again and again, with state of its own', async () => {
   const sums = new Set<number>();
-  for (let round = 0; round < 6; round++) {
-    const worker = start({});
+  const repeats = 2;
+  for (let round = 0; round < 100; round++) {
+    const worker = start({ repeats });
     const exit = ended(worker);
     const { calls, refused, sum } = await reportOf(worker);
     expect(await exit).toBe(0);
-    expect({ calls, refused }).toEqual({ calls: 41, refused: 1 }); // counted afresh in each environment
+    expect({ calls, refused }).toEqual({ calls: 2 * repeats + 1, refused: 1 }); // counted afresh in each environment
     sums.add(sum);
   }
   expect(sums.size).toBe(1);
