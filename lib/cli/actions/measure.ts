@@ -28,7 +28,7 @@ export interface Measured {
 }
 
 /** Updates run: the first makes the step, which later ones do not. */
-const UPDATES = 4;
+const UPDATES = 3;
 /** Pictures and sentences a class that stage 1 is measured with: enough for batches of usual texts. */
 const PICTURES = 64;
 const SENTENCES = 4;
