@@ -71,7 +71,7 @@ function lines({ ready: fine, data, weights, differs, updates, memory, compute }
   const card = cards.map(({ name, memory }) => `${name} ${gigabytes(memory)}`).join(', ') || 'none here';
   const shares = Object.entries(parted).map(([what, bytes]) => `${what} ${gigabytes(bytes)}`);
   return [
-    `data      ${data.format}, ${data.classes} classes; pictures: ${splits.join(', ')}; ${data.sentences} sentences`,
+    `data      ${data.format}, ${data.classes} classes; pictures: ${splits.join(', ')}; about ${data.sentences} sentences`,
     ...data.findings.map((text) => `          ${text}`),
     ...(weights.missing === undefined ? [] : [`weights   ${red('missing')}: ${weights.missing}`]),
     ...(differs?.here ?? []).map((text) => `${yellow('unlike')}    the preset: ${text}`),

@@ -40,7 +40,12 @@ export interface Planned {
 export interface TrainingPlan {
   /** Nothing stops it. */
   ready: boolean;
-  data: Pick<DataReport, 'format' | 'pictures'> & { classes: number; sentences: number; findings: string[] };
+  data: Pick<DataReport, 'format' | 'pictures'> & {
+    classes: number;
+    /** Of all classes, their prompts counted whole (the authors' way of splitting makes more of some). */
+    sentences: number;
+    findings: string[];
+  };
   weights: { file: string | null; architecture: ClipConfig['visual']; missing?: string };
   /** Where it is not the preset's run: by design, and by these data and weights. */
   differs?: { released: readonly Difference[]; here: string[] };
