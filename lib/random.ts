@@ -26,8 +26,10 @@ function mulHigh(a: number, b: number): number {
   const a1 = a >>> 16;
   const b0 = b & 0xffff;
   const b1 = b >>> 16;
-  const mid = a1 * b0 + Math.floor((a0 * b0) / 0x10000);
-  return (a1 * b1 + Math.floor((a0 * b1 + mid) / 0x10000)) >>> 0;
+  const cross = Math.imul(a0, b1);
+  const other = Math.imul(a1, b0);
+  const middle = (Math.imul(a0, b0) >>> 16) + (cross & 0xffff) + (other & 0xffff);
+  return (Math.imul(a1, b1) + (cross >>> 16) + (other >>> 16) + (middle >>> 16)) >>> 0;
 }
 
 /** One Philox4x32-10 block: four words from a counter of four words and a key of two. */

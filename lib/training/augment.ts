@@ -2,7 +2,7 @@ import { check } from '../errors.js';
 import { batchSize, evalView } from './cleanView.js';
 import { type IconAugment, iconView } from './iconView.js';
 import { type ImagenetAugment, imagenetView } from './imagenetView.js';
-import { random } from './random.js';
+import { type Random, random } from './random.js';
 
 /** One clean view (`evalView`). */
 export interface NoAugment {
@@ -11,10 +11,15 @@ export interface NoAugment {
 
 export type AugmentOptions = NoAugment | IconAugment | ImagenetAugment;
 
+/** The random numbers of the picture at position i of a batch. */
+export const viewDraw = (seed: number, stream: string, position: number, step: number): Random =>
+  random(seed, `${stream}/${position}`, step);
+
 /**
  * Training views, normalised with CLIP's mean and standard deviation. The draws of the picture at position i of the
  * batch are keyed by (seed, stream, i, step) alone.
  * @param pixels uint8 RGB [N, size, size, 3]
+ * @param first position of the first picture. Default 0
  * @returns [N, to, to, 3]
  */
 export function augment(
@@ -25,6 +30,7 @@ export function augment(
   seed: number,
   step: number,
   stream: string,
+  first = 0,
 ): Float32Array {
   if (options.preset === 'none') return evalView(pixels, size, to);
   check(
@@ -35,7 +41,7 @@ export function augment(
   const n = batchSize(pixels, size);
   const out = new Float32Array(n * to * to * 3);
   for (let i = 0; i < n; i++) {
-    const draw = random(seed, `${stream}/${i}`, step);
+    const draw = viewDraw(seed, stream, first + i, step);
     const from = i * size * size * 3;
     const at = i * to * to * 3;
     if (options.preset === 'icon') iconView(pixels, from, size, out, at, to, options, draw);

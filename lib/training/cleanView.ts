@@ -44,7 +44,7 @@ export function evalView(
     const scaled =
       size === resize
         ? pixels.subarray(start, start + size * size * 3)
-        : Uint8ClampedArray.from(resampleBicubic(pixels, start, size, whole, resize, resize));
+        : resampleBicubic(pixels, start, size, whole, resize, resize);
     for (let y = 0; y < to; y++)
       normalise(scaled, ((margin + y) * resize + margin) * 3, to * 3, out, i * each + y * to * 3);
   }

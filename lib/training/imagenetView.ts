@@ -2,6 +2,7 @@ import { normalise } from './normalise.js';
 import { type RandAugmentOptions, randAugment } from './randAugment.js';
 import type { Random } from './random.js';
 import { type Box, resampleBicubic } from './resample.js';
+import type { Size } from './wholePicture.js';
 
 /** The paper's training transform. */
 export interface ImagenetAugment {
@@ -19,22 +20,57 @@ export interface ImagenetAugment {
 }
 
 /** Random resized crop: area and ratio drawn up to ten times, else the largest centred crop of an allowed ratio. */
-export function randomCrop(size: number, scale: [number, number], ratio: [number, number], draw: Random): Box {
+export function randomCrop(
+  size: Size,
+  scale: readonly [number, number],
+  ratio: readonly [number, number],
+  draw: Random,
+): Box {
+  const low = Math.log(ratio[0]);
   for (let attempt = 0; attempt < 10; attempt++) {
-    const area = size * size * (scale[0] + (scale[1] - scale[0]) * draw.uniform());
-    const low = Math.log(ratio[0]);
+    const area = size.width * size.height * (scale[0] + (scale[1] - scale[0]) * draw.uniform());
     const aspect = Math.exp(low + (Math.log(ratio[1]) - low) * draw.uniform());
     const width = Math.round(Math.sqrt(area * aspect));
     const height = Math.round(Math.sqrt(area / aspect));
-    if (width >= 1 && height >= 1 && width <= size && height <= size)
-      return { left: draw.int(size - width + 1), top: draw.int(size - height + 1), width, height };
+    if (width >= 1 && height >= 1 && width <= size.width && height <= size.height)
+      return { left: draw.int(size.width - width + 1), top: draw.int(size.height - height + 1), width, height };
   }
-  const width = Math.round(size * Math.min(1, ratio[1]));
-  const height = Math.round(size * Math.min(1, 1 / ratio[0]));
-  return { left: (size - width) >> 1, top: (size - height) >> 1, width, height };
+  const width = Math.max(1, Math.min(size.width, Math.round(size.height * ratio[1])));
+  const height = Math.max(1, Math.min(size.height, Math.round(size.width / ratio[0])));
+  return { left: (size.width - width) >> 1, top: (size.height - height) >> 1, width, height };
 }
 
-/** Writes the view of the picture at byte `from` to element `at` of `out`. */
+/** The random resized crop of a picture, by the options of the view. */
+export const drawCrop = (
+  size: Size,
+  { scale = [0.08, 1], ratio = [3 / 4, 4 / 3] }: ImagenetAugment,
+  draw: Random,
+): Box => randomCrop(size, scale, ratio, draw);
+
+/**
+ * Writes a view to element `at` of `out`: the part `box` of an RGB picture, resampled, and what is drawn after the crop.
+ * @param pixels the picture begins at byte `from` and is `width` pixels wide
+ */
+export function cropView(
+  pixels: Uint8Array,
+  from: number,
+  width: number,
+  box: Box,
+  out: Float32Array,
+  at: number,
+  to: number,
+  options: ImagenetAugment,
+  draw: Random,
+): void {
+  const { flip = 0.5, erase = 0.25 } = options;
+  let view = resampleBicubic(pixels, from, width, box, to, to);
+  if (draw.uniform() < flip) mirror(view, to);
+  if (options.randAugment !== false) view = randAugment(view, to, options.randAugment ?? {}, draw);
+  normalise(view, 0, view.length, out, at);
+  if (draw.uniform() < erase) eraseBox(out, at, to, draw);
+}
+
+/** Writes the view of the square picture at byte `from` to element `at` of `out`. */
 export function imagenetView(
   pixels: Uint8Array,
   from: number,
@@ -45,14 +81,8 @@ export function imagenetView(
   options: ImagenetAugment,
   draw: Random,
 ): void {
-  const { scale = [0.08, 1], ratio = [3 / 4, 4 / 3], flip = 0.5, erase = 0.25 } = options;
-  let view: Uint8ClampedArray = Uint8ClampedArray.from(
-    resampleBicubic(pixels, from, size, randomCrop(size, scale, ratio, draw), to, to),
-  );
-  if (draw.uniform() < flip) mirror(view, to);
-  if (options.randAugment !== false) view = randAugment(view, to, options.randAugment ?? {}, draw);
-  normalise(view, 0, view.length, out, at);
-  if (draw.uniform() < erase) eraseBox(out, at, to, draw);
+  const box = drawCrop({ width: size, height: size }, options, draw);
+  cropView(pixels, from, size, box, out, at, to, options, draw);
 }
 
 /** Mirrors an RGB picture left to right, in place. */

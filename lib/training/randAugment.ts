@@ -1,4 +1,5 @@
 import { check } from '../errors.js';
+import { affine, shearAcross, shearDown, type View } from './affine.js';
 import type { Random } from './random.js';
 
 /** RandAugment (Cubuk et al., 2020); the defaults are timm's `rand-m9-mstd0.5-inc1`. */
@@ -13,21 +14,22 @@ export interface RandAugmentOptions {
   probability?: number;
 }
 
-type View = Uint8ClampedArray;
 /** An operation at strength 0 … 1; `sign` is ±1 by chance. */
 type Operation = (view: View, size: number, strength: number, sign: number) => View;
 
-/** CLIP's mean as bytes: what a geometric operation brings in from outside. */
-const FILL = [123, 117, 104] as const;
+/** Each byte through a table (one for all channels), made of a function of the byte. */
+function mapped(view: View, fn: (v: number) => number): View {
+  const lookup = new Uint8ClampedArray(256);
+  for (let v = 0; v < 256; v++) lookup[v] = fn(v);
+  const out = new Uint8ClampedArray(view.length);
+  for (let i = 0; i < view.length; i++) out[i] = lookup[view[i]!]!;
+  return out;
+}
 
-/** Each byte through a table (one for all channels). */
 const byTable =
   (table: (strength: number) => (v: number) => number): Operation =>
-  (view, _size, strength) => {
-    const fn = table(strength);
-    const lookup = Uint8ClampedArray.from({ length: 256 }, (_, v) => fn(v));
-    return view.map((v) => lookup[v]!);
-  };
+  (view, _size, strength) =>
+    mapped(view, table(strength));
 
 /** Each channel through a table made from its histogram. */
 const byHistogram =
@@ -65,84 +67,61 @@ const equalize = byHistogram((histogram) => {
 const luma = (view: View, i: number): number =>
   (view[i]! * 19595 + view[i + 1]! * 38470 + view[i + 2]! * 7471 + 0x8000) >> 16;
 
-/** plain + factor·(view − plain), factor in 0.1 … 1.9. */
-const blend =
-  (plain: (view: View, size: number) => (i: number) => number): Operation =>
-  (view, size, strength, sign) => {
-    const factor = Math.max(0.1, 1 + sign * 0.9 * strength);
-    const at = plain(view, size);
-    return Uint8ClampedArray.from(view, (v, i) => {
-      const p = at(i);
-      return Math.trunc(Math.min(255, Math.max(0, p + factor * (v - p))));
-    });
-  };
+/** How much of a view is kept against its plain form, 0.1 … 1.9: more than 1 enhances. */
+const enhancement = (strength: number, sign: number): number => Math.max(0.1, 1 + sign * 0.9 * strength);
 
-const colour = blend((view) => (i) => luma(view, i - (i % 3)));
-const brightness = blend(() => () => 0);
-const contrast = blend((view) => {
+/** plain + factor·(v − plain), cut off to a byte as Pillow's blend does. */
+const blended = (plain: number, v: number, factor: number): number =>
+  Math.trunc(Math.min(255, Math.max(0, plain + factor * (v - plain))));
+
+const colour: Operation = (view, _size, strength, sign) => {
+  const factor = enhancement(strength, sign);
+  const out = new Uint8ClampedArray(view.length);
+  for (let i = 0; i < view.length; i += 3) {
+    const grey = luma(view, i);
+    out[i] = blended(grey, view[i]!, factor);
+    out[i + 1] = blended(grey, view[i + 1]!, factor);
+    out[i + 2] = blended(grey, view[i + 2]!, factor);
+  }
+  return out;
+};
+
+const brightness: Operation = (view, _size, strength, sign) => {
+  const factor = enhancement(strength, sign);
+  return mapped(view, (v) => blended(0, v, factor));
+};
+
+const contrast: Operation = (view, _size, strength, sign) => {
+  const factor = enhancement(strength, sign);
   let sum = 0;
   for (let i = 0; i < view.length; i += 3) sum += luma(view, i);
   const mean = Math.trunc(sum / (view.length / 3) + 0.5);
-  return () => mean;
-});
-const sharpness = blend((view, size) => {
+  return mapped(view, (v) => blended(mean, v, factor));
+};
+
+/** Against a smoothed view; the frame, which has no neighbours on one side, stays as it is. */
+const sharpness: Operation = (view, size, strength, sign) => {
+  const factor = enhancement(strength, sign);
   const line = size * 3;
-  return (i) => {
-    const x = Math.floor((i % line) / 3);
-    const y = Math.floor(i / line);
-    // The frame has no neighbours on one side and stays as it is.
-    if (x === 0 || y === 0 || x === size - 1 || y === size - 1) return view[i]!;
-    let sum = 4 * view[i]!;
-    for (let dy = -line; dy <= line; dy += line) sum += view[i + dy - 3]! + view[i + dy]! + view[i + dy + 3]!;
-    return Math.round(sum / 13);
-  };
-});
-
-/** Keys' cubic weights (a = -1/2) of the four taps around a position with fraction f. */
-function cubicWeights(f: number, out: Float64Array): void {
-  out[0] = ((-0.5 * f + 1) * f - 0.5) * f;
-  out[1] = (1.5 * f - 2.5) * f * f + 1;
-  out[2] = ((-1.5 * f + 2) * f + 0.5) * f;
-  out[3] = (0.5 * f - 0.5) * f * f;
-}
-
-/** Source = (a·x + b·y + c, d·x + e·y + f) in pixel-corner coordinates, bicubic; outside is `FILL`. */
-function affine(view: View, size: number, [a, b, c, d, e, f]: readonly number[]): View {
-  const out = new Uint8ClampedArray(view.length);
-  const wx = new Float64Array(4);
-  const wy = new Float64Array(4);
-  const inside = (i: number): number => (i < 0 ? 0 : i >= size ? size - 1 : i);
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      const sx = a! * (x + 0.5) + b! * (y + 0.5) + c!;
-      const sy = d! * (x + 0.5) + e! * (y + 0.5) + f!;
-      const at = (y * size + x) * 3;
-      if (sx < 0 || sy < 0 || sx >= size || sy >= size) {
-        out.set(FILL, at);
-        continue;
-      }
-      const x0 = Math.floor(sx - 0.5);
-      const y0 = Math.floor(sy - 0.5);
-      cubicWeights(sx - 0.5 - x0, wx);
-      cubicWeights(sy - 0.5 - y0, wy);
-      let [r, g, bl] = [0, 0, 0];
-      for (let j = 0; j < 4; j++) {
-        const row = inside(y0 - 1 + j) * size;
-        for (let i = 0; i < 4; i++) {
-          const p = (row + inside(x0 - 1 + i)) * 3;
-          const w = wx[i]! * wy[j]!;
-          r += w * view[p]!;
-          g += w * view[p + 1]!;
-          bl += w * view[p + 2]!;
-        }
-      }
-      out[at] = r;
-      out[at + 1] = g;
-      out[at + 2] = bl;
+  const out = Uint8ClampedArray.from(view);
+  for (let y = 1; y < size - 1; y++)
+    for (let i = y * line + 3, end = (y + 1) * line - 3; i < end; i++) {
+      const up = i - line;
+      const down = i + line;
+      const sum =
+        view[up - 3]! +
+        view[up]! +
+        view[up + 3]! +
+        view[i - 3]! +
+        5 * view[i]! +
+        view[i + 3]! +
+        view[down - 3]! +
+        view[down]! +
+        view[down + 3]!;
+      out[i] = blended(Math.round(sum / 13), view[i]!, factor);
     }
-  }
   return out;
-}
+};
 
 const rotate: Operation = (view, size, strength, sign) => {
   const angle = (-sign * strength * 30 * Math.PI) / 180;
@@ -172,10 +151,10 @@ export const OPERATIONS: Record<string, Operation> = {
   ContrastIncreasing: contrast,
   BrightnessIncreasing: brightness,
   SharpnessIncreasing: sharpness,
-  ShearX: (view, size, s, sign) => affine(view, size, [1, sign * 0.3 * s, 0, 0, 1, 0]),
-  ShearY: (view, size, s, sign) => affine(view, size, [1, 0, 0, sign * 0.3 * s, 1, 0]),
-  TranslateXRel: (view, size, s, sign) => affine(view, size, [1, 0, sign * 0.45 * s * size, 0, 1, 0]),
-  TranslateYRel: (view, size, s, sign) => affine(view, size, [1, 0, 0, 0, 1, sign * 0.45 * s * size]),
+  ShearX: (view, size, s, sign) => shearAcross(view, size, sign * 0.3 * s, 0),
+  ShearY: (view, size, s, sign) => shearDown(view, size, sign * 0.3 * s, 0),
+  TranslateXRel: (view, size, s, sign) => shearAcross(view, size, 0, sign * 0.45 * s * size),
+  TranslateYRel: (view, size, s, sign) => shearDown(view, size, 0, sign * 0.45 * s * size),
 };
 
 /** Carries out one operation by name at magnitude 0 … 10. */
