@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { anchorFlags } from './anchorFlags.js';
-import { dataFlags } from './dataFlags.js';
+import { dataFlags, loaderFlags } from './dataFlags.js';
 import { integer, lazily } from './options.js';
 import { presetFlags } from './presetFlags.js';
 
@@ -11,7 +11,7 @@ export function register(program: Command): void {
     .description('choose the anchor sentences of every class with a stage-1 model')
     .argument('[data]', 'the data (default: that of the stage-1 run)')
     .option('--run <dir>', 'folder of the stage-1 run; the anchors go there', 'runs/stage1');
-  dataFlags(presetFlags(anchorFlags(command), "the run's"))
+  loaderFlags(dataFlags(presetFlags(anchorFlags(command), "the run's")))
     .option('--seed <n>', 'seed of every random draw', integer, 0)
     .option('--force', 'replace the anchors that the folder holds')
     .option('--dry-run', 'print the configuration and stop')

@@ -4,6 +4,7 @@ import { FORMATS, type Format, type ReadOptions } from '../data/formats/listing.
 import { type Shots, shotPresets } from '../data/shots.js';
 import { check } from '../errors.js';
 import { isIconLt } from './dataName.js';
+import { integer, natural } from './options.js';
 
 /** How a data set is read, as the command line says it; what is absent is found out. */
 export interface DataFlags {
@@ -12,6 +13,8 @@ export interface DataFlags {
   columns?: ReadOptions['columns'];
   authorsText?: boolean;
   shots?: Extract<Shots, string>;
+  workers?: number;
+  maxUnreadable?: number;
 }
 
 const COLUMNS = ['path', 'label', 'split'];
@@ -45,13 +48,27 @@ export function dataFlags(command: Command): Command {
     );
 }
 
+/** Adds the options of how a data set's pictures are decoded while they are used. */
+export function loaderFlags(command: Command): Command {
+  return command
+    .option(
+      '--workers <n>',
+      'threads that decode pictures; no number depends on it (default: cores, at most 16)',
+      natural,
+    )
+    .option(
+      '--max-unreadable <n>',
+      'training pictures that may be unreadable, each replaced by another of its class (default: 0.1 %, at least 10)',
+      integer,
+    );
+}
+
 /** What of the command line's options says how the data is read; Icon-LT has nothing to say. @throws VlltrError ERR_USAGE */
 export function givenData(data: string, flags: DataFlags): DataFlags {
-  const { format, columns: named, authorsText, shots } = flags;
+  const { format, columns: named, authorsText, shots, workers, maxUnreadable } = flags;
   const images = flags.images === undefined ? undefined : resolve(flags.images);
-  const given = Object.entries({ format, images, columns: named, authorsText, shots }).filter(
-    ([, v]) => v !== undefined,
-  );
+  const all = { format, images, columns: named, authorsText, shots, workers, maxUnreadable };
+  const given = Object.entries(all).filter(([, v]) => v !== undefined);
   check(given.length === 0 || !isIconLt(data), 'ERR_USAGE', () => {
     return `--${given[0]![0].replace(/[A-Z]/g, (l) => `-${l.toLowerCase()}`)} is about data of your own; ${data} is drawn here`;
   });

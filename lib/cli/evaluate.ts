@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { dataFlags } from './dataFlags.js';
+import { dataFlags, loaderFlags } from './dataFlags.js';
 import { lazily } from './options.js';
 
 /** Adds `vl-ltr evaluate`. */
@@ -11,8 +11,9 @@ export function register(program: Command): void {
     .option('--run <dir>', 'run of finetune or pretrain, or a checkpoint of any kind that is read', 'runs/stage2')
     .addOption(new Option('--split <name>', 'which pictures').choices(['test', 'val']).default('test'))
     .option('--baseline <dir>', 'a vision-only run to set beside it, in the table and in the report')
+    .option('--five-crop', 'five views of each picture, four corners and the centre: the mean of their logits')
     .option('--json', 'print everything, the accuracy of every class included, as JSON');
-  dataFlags(command)
+  loaderFlags(dataFlags(command))
     .addHelpText(
       'after',
       `

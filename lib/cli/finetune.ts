@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { anchorFlags } from './anchorFlags.js';
-import { dataFlags } from './dataFlags.js';
+import { dataFlags, loaderFlags } from './dataFlags.js';
 import { holdOutOption, lazily, measureOption, nonNegative, resolutionOption, runOptions, share } from './options.js';
 import { presetFlags } from './presetFlags.js';
 import { trainFlags } from './trainFlags.js';
@@ -27,7 +27,7 @@ export function register(program: Command): void {
     .option('--mixup', 'mixup 0.8 and cutmix 1.0, as the released configurations have it')
     .option('--alpha <share>', "α: the visual branch's weight, instead of choosing it on val", share);
   resolutionOption(command);
-  dataFlags(command).addOption(holdOutOption());
+  loaderFlags(dataFlags(command)).addOption(holdOutOption());
   runOptions(presetFlags(anchorFlags(trainFlags(command)), "the stage-1 run's"), 'runs/stage2')
     .addOption(measureOption())
     .addHelpText(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { dataFlags, LAYOUTS } from './dataFlags.js';
+import { dataFlags, LAYOUTS, loaderFlags } from './dataFlags.js';
 import { holdOutOption, lazily, measureOption, resolutionOption, runOptions, share } from './options.js';
 import { presetFlags } from './presetFlags.js';
 import { contrastiveFlags, trainFlags } from './trainFlags.js';
@@ -16,7 +16,7 @@ export function register(program: Command): void {
     )
     .option('--teacher <model>', 'frozen CLIP to distil from (default: the model it begins with)')
     .option('--beta <share>', 'β: share of the distillation in the loss; 0 leaves the teacher out', share);
-  dataFlags(command).addOption(holdOutOption());
+  loaderFlags(dataFlags(command)).addOption(holdOutOption());
   runOptions(presetFlags(contrastiveFlags(trainFlags(resolutionOption(command))), 'none'), 'runs/stage1')
     .addOption(measureOption())
     .addHelpText(

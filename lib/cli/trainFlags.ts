@@ -15,6 +15,7 @@ import type {
   TrainOptions,
 } from '../stages/options.js';
 import type { AugmentOptions } from '../training/augment.js';
+import { DECODINGS, type Decoding } from '../training/views.js';
 import { type CaptureFlags, captureFlags, withCaptureFlags } from './captureFlags.js';
 import { isIconLt } from './dataName.js';
 import { integer, natural, nonNegative, positive, share } from './options.js';
@@ -38,6 +39,7 @@ export interface TrainFlags extends CaptureFlags {
   augment?: AugmentOptions['preset'];
   /** Parts of the training view that differ from its preset's. */
   view?: Record<string, unknown>;
+  decode?: Decoding;
   batchNorm?: 'train' | 'eval';
   smoothing?: number;
   checkpointEvery?: number;
@@ -125,6 +127,12 @@ export function trainFlags(command: Command): Command {
       ]),
     )
     .addOption(
+      new Option(
+        '--decode <mode>',
+        'training photographs: JPEGs shrunk as they are decoded where a view needs no more, or whole',
+      ).choices(DECODINGS),
+    )
+    .addOption(
       new Option('--batch-norm <mode>', 'batch statistics, or the running ones left as they are').choices([
         'train',
         'eval',
@@ -157,6 +165,7 @@ export function withFlags<T extends TrainOptions & { smoothing: number }>(
     clipNorm: orNone(flags.clipNorm, recipe.clipNorm),
     sampler: flags.sampler ?? recipe.sampler,
     augment: { ...augment, ...flags.view } as AugmentOptions,
+    decode: flags.decode ?? recipe.decode,
     batchNorm: flags.batchNorm ?? recipe.batchNorm,
     smoothing: flags.smoothing ?? recipe.smoothing,
   };

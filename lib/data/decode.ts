@@ -1,6 +1,14 @@
+import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import sharp, { type Sharp } from 'sharp';
 import { VlltrError } from '../errors.js';
+import { coverSquare, type Pixels, type Size } from '../training/wholePicture.js';
+import { readMember } from './formats/tar.js';
+
+// Pictures differ, so libvips' cache only holds memory; many pictures at a time use the cores better than many threads a
+// picture, and spare glibc's allocator the fragmentation that threads bring.
+sharp.cache(false);
+sharp.concurrency(1);
 
 /** Runs at most `limit` jobs at a time, first come first served. */
 export function limiter(limit: number): <T>(job: () => Promise<T>) => Promise<T> {
@@ -32,50 +40,62 @@ export async function inParallel(n: number, job: (i: number) => Promise<void>): 
   await Promise.all(Array.from({ length: Math.min(n, 2 * AT_ONCE) }, worker));
 }
 
-/** Where the bytes of a picture come from: a file, or a part of an archive under a name for messages. */
-export type PictureInput = string | { name: string; bytes(): Promise<Uint8Array> };
+/** Where the bytes of a picture are: a file, or a part of an archive under a name for messages. Can be sent to a worker. */
+export type PictureInput = string | { name: string; file: string; offset: number; size: number };
 
-/** A picture as 8-bit sRGB, upright, transparent parts white. */
-async function picture(input: PictureInput): Promise<Sharp> {
-  // Harmless oddities pass, as in other readers; cut-off and corrupt files do not.
-  const source = typeof input === 'string' ? input : await input.bytes();
-  return sharp(source, { failOn: 'error' }).autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb');
+/** How messages name a picture. */
+export const pictureName = (input: PictureInput): string => (typeof input === 'string' ? input : input.name);
+
+/** The encoded bytes of a picture. Throws ERR_DATA naming it. */
+export async function pictureBytes(input: PictureInput): Promise<Buffer> {
+  if (typeof input !== 'string') return readMember(input.file, input.offset, input.size);
+  return readFile(input).catch((cause) => {
+    throw unreadable(input, cause);
+  });
 }
+
+/**
+ * A picture as 8-bit RGB, upright, transparent parts white. Colour profiles are left out of account, as Pillow and so
+ * CLIP's training did.
+ */
+const picture = (bytes: Uint8Array): Sharp =>
+  // Harmless oddities pass, as in other readers; cut-off and corrupt files do not.
+  sharp(bytes, { failOn: 'error', ignoreIcc: true })
+    .autoOrient()
+    .flatten({ background: '#ffffff' })
+    .toColourspace('srgb');
 
 function unreadable(input: PictureInput, cause: unknown): VlltrError {
-  const file = typeof input === 'string' ? input : input.name;
   const reason = (cause as Error).message.trim().replace(/\s*\n\s*/g, '; ');
-  return new VlltrError('ERR_DATA', `picture ${file} cannot be read: ${reason}`, { cause });
+  return new VlltrError('ERR_DATA', `picture ${pictureName(input)} cannot be read: ${reason}`, { cause });
 }
 
-export interface Pixels {
-  data: Uint8Array;
-  width: number;
-  height: number;
+/**
+ * All pixels of a picture, RGB row-major [height, width, 3].
+ * @param input names it in the error
+ * @param to width and height, both no more than the picture's, to which a JPEG is shrunk as it is decoded
+ * @throws VlltrError ERR_DATA naming the picture
+ */
+export async function decodeBytes(bytes: Uint8Array, input: PictureInput, to?: Size): Promise<Pixels> {
+  try {
+    const whole = picture(bytes);
+    if (to) whole.resize(to.width, to.height, { fit: 'fill', kernel: 'cubic' });
+    const { data, info } = await whole.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    return { data, width: info.width, height: info.height };
+  } catch (cause) {
+    throw unreadable(input, cause);
+  }
 }
 
 /** All pixels of a picture, RGB row-major [height, width, 3]. Throws ERR_DATA naming the picture. */
-export function decodeFull(file: PictureInput): Promise<Pixels> {
-  return limited(async () => {
-    try {
-      const { data, info } = await (await picture(file)).raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-      return { data, width: info.width, height: info.height };
-    } catch (cause) {
-      throw unreadable(file, cause);
-    }
-  });
+export function decodeFull(input: PictureInput): Promise<Pixels> {
+  return limited(async () => decodeBytes(await pictureBytes(input), input));
 }
 
-/** A picture with its short side scaled to `size` (bicubic), cut at the centre: RGB [size, size, 3]. */
-export function decodeSquare(file: PictureInput, size: number): Promise<Uint8Array> {
-  return limited(async () => {
-    try {
-      return await (await picture(file))
-        .resize(size, size, { fit: 'cover', position: 'centre', kernel: 'cubic' })
-        .raw({ depth: 'uchar' })
-        .toBuffer();
-    } catch (cause) {
-      throw unreadable(file, cause);
-    }
-  });
+/**
+ * A picture with its short side scaled to `size` (Pillow's antialiased bicubic), cut at the centre: RGB [size, size, 3].
+ * Throws ERR_DATA naming the picture.
+ */
+export async function decodeSquare(input: PictureInput, size: number): Promise<Uint8Array> {
+  return coverSquare(await decodeFull(input), size);
 }

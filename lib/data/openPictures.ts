@@ -5,6 +5,8 @@ import { decodeSquare, inParallel } from './decode.js';
 import { readListing } from './formats/index.js';
 import { type Listing, type Pictures, type ReadOptions, SPLITS, type Split } from './formats/listing.js';
 import { checkHoldOut, heldOut } from './holdOut.js';
+import { ViewPool } from './loader/pool.js';
+import { Replacements } from './loader/replacements.js';
 import { PictureFiles, PixelCache } from './pictureFiles.js';
 import { type Shots, shotBounds } from './shots.js';
 import type { ImageSource, LongTailData } from './types.js';
@@ -23,8 +25,15 @@ export interface OpenOptions extends ReadOptions, ClassTextOptions {
    * start and leaves such ones out with a warning.
    */
   unreadable?: 'error' | 'skip';
-  /** Decoded pictures kept in memory, in bytes. Default 1 GiB. */
+  /** Decoded pictures that `read` keeps in memory, in bytes. Default 1 GiB. Views of training and evaluation keep none. */
   cacheBytes?: number;
+  /** Threads that decode pictures and make views; no number depends on it. Default: as many as cores, at most 16. */
+  workers?: number;
+  /**
+   * Training pictures that may be found unreadable, each replaced by the next of its class with a warning, before that is an
+   * error. Default: 0.1 % of them, at least 10. Pictures of val and test are never replaced.
+   */
+  maxUnreadable?: number;
   /** Takes warnings; default a line on stderr. */
   warn?: (message: string) => void;
 }
@@ -102,7 +111,7 @@ export function splitVal(
 /**
  * Opens a user's own pictures in any known layout (`lib/data/formats`), found out unless `format` says it, with class text
  * as `wiki/desc_<index>.txt`, `classes.json` (`{"class": ["sentence", …]}`), `text/<class>.txt` or nothing (prompts of
- * the names). Pictures are decoded when first read.
+ * the names). Pictures are decoded when they are asked for.
  * @param path a folder, or a table, list, JSON or archive
  * @throws VlltrError ERR_DATA naming the file, the place in it and what was expected
  */
@@ -116,6 +125,13 @@ export async function openPictures(path: string, options: OpenOptions): Promise<
     () => `imageSize is ${imageSize}, expected a whole number of pixels >= 1`,
   );
   checkHoldOut(share);
+  const { maxUnreadable } = options;
+  check(
+    maxUnreadable === undefined || (Number.isSafeInteger(maxUnreadable) && maxUnreadable >= 0),
+    'ERR_ARGUMENT',
+    () => `maxUnreadable is ${maxUnreadable}, expected a whole number of pictures >= 0`,
+  );
+  const pool = new ViewPool(options.workers);
 
   const listing = await readListing(path, options);
   checkTrainable(listing);
@@ -139,7 +155,13 @@ export async function openPictures(path: string, options: OpenOptions): Promise<
 
   const source = (split: Split): ImageSource | undefined => {
     const found = pictures[split];
-    return found && new PictureFiles(found.ids, found.labels, found.input, imageSize, cache);
+    if (!found) return undefined;
+    const limit = maxUnreadable ?? Math.max(10, Math.floor(found.ids.length / 1000));
+    const loading = {
+      pool,
+      ...(split === 'train' && { replacements: new Replacements(found.ids, found.labels, limit, warn) }),
+    };
+    return new PictureFiles(found.ids, found.labels, found.input, imageSize, cache, loading);
   };
   const train = source('train');
   const counts = classSizes(train?.labels ?? new Int32Array(), classes.length);
@@ -156,6 +178,7 @@ export async function openPictures(path: string, options: OpenOptions): Promise<
     ...(test && { test }),
     shots: shotBounds(shots, counts),
     ...(held > 0 && { heldOut: held }),
+    dispose: () => pool.dispose(),
   };
 }
 

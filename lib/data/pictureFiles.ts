@@ -1,6 +1,9 @@
 import { check } from '../errors.js';
+import { type View, viewsEach } from '../training/views.js';
 import { decodeSquare, type PictureInput } from './decode.js';
-import type { ImageSource } from './types.js';
+import type { ViewPool } from './loader/pool.js';
+import type { Replacements } from './loader/replacements.js';
+import type { ImageSource, Views } from './types.js';
 
 /** Decoded pictures up to a number of bytes, least recently used ones dropped first; shared by the splits of a set. */
 export class PixelCache {
@@ -30,7 +33,14 @@ export class PixelCache {
   }
 }
 
-/** Pictures of files or archives, decoded when they are first asked for. */
+/** How pictures are decoded for views. */
+export interface Loading {
+  pool: ViewPool;
+  /** What stands in for training pictures that cannot be read; absent: such a picture is an error. */
+  replacements?: Replacements;
+}
+
+/** Pictures of files or archives, decoded when they are asked for. */
 export class PictureFiles implements ImageSource {
   readonly length: number;
   readonly labels: Int32Array;
@@ -41,7 +51,7 @@ export class PictureFiles implements ImageSource {
    * @param ids names of the pictures, each its own among all that share the cache
    * @param labels class of each picture
    * @param input where the bytes of a picture are
-   * @param size height and width in pixels
+   * @param size height and width in pixels of what `read` gives
    */
   constructor(
     private readonly ids: readonly string[],
@@ -49,6 +59,7 @@ export class PictureFiles implements ImageSource {
     private readonly input: (id: string) => PictureInput,
     readonly size: number,
     private readonly cache: PixelCache,
+    private readonly loading: Loading,
   ) {
     this.length = ids.length;
     this.labels = Int32Array.from(labels);
@@ -69,6 +80,31 @@ export class PictureFiles implements ImageSource {
       }),
     );
     return out;
+  }
+
+  get unreadable(): readonly string[] {
+    return this.loading.replacements?.names ?? [];
+  }
+
+  async views(indices: ArrayLike<number>, to: number, view: View): Promise<Views> {
+    const each = viewsEach(view) * to * to * 3;
+    const values = new Float32Array(indices.length * each);
+    const { pool, replacements } = this.loading;
+    let replaced = 0;
+    const make = (index: number, position: number): Promise<Float32Array> =>
+      pool.run({ input: this.input(this.id(index)), size: this.size, to, view, position });
+    await Promise.all(
+      Array.from(indices, async (index, position) => {
+        if (view.kind !== 'train' || !replacements) {
+          values.set(await make(index, position), position * each);
+          return;
+        }
+        const found = await replacements.read(index, (i) => make(i, position));
+        if (found.index !== index) replaced++;
+        values.set(found.values, position * each);
+      }),
+    );
+    return { values, replaced };
   }
 
   private pixels(id: string): Promise<Uint8Array> {

@@ -1,3 +1,12 @@
+import type { View } from '../training/views.js';
+
+/** Views of pictures, and how many of the pictures were replaced because they cannot be read. */
+export interface Views {
+  /** Normalised, [indices.length·viewsEach, to, to, 3]. */
+  values: Float32Array;
+  replaced: number;
+}
+
 /** Pictures that can be read by index; all of one square size, RGB. Decoding may be lazy. */
 export interface ImageSource {
   /** Number of pictures. */
@@ -10,6 +19,13 @@ export interface ImageSource {
   id(i: number): string;
   /** Pixels of the named pictures, uint8 RGB, row-major [indices.length, size, size, 3]. */
   read(indices: ArrayLike<number>): Promise<Uint8Array>;
+  /**
+   * Makes views of `to` pixels from the files themselves, off this thread, whole photographs being cropped; what is made is a
+   * function of the arguments and the files. Absent where the pictures lie in memory: views are then made of `read`.
+   */
+  views?(indices: ArrayLike<number>, to: number, view: View): Promise<Views>;
+  /** Names of the pictures met so far that cannot be read; training replaced them. */
+  readonly unreadable?: readonly string[];
 }
 
 /** Bounds of the shot groups by training count n. */
@@ -33,6 +49,8 @@ export interface LongTailData {
   readonly shots: ShotBounds;
   /** Pictures of `val` that were held out of `train`; absent where none were. */
   readonly heldOut?: number;
+  /** Ends the workers that decode pictures, where there are such; a process that is done ends without it. */
+  dispose?(): Promise<void>;
 }
 
 /** Picture–caption pairs without classes, for `vl-ltr clip`. */

@@ -11,6 +11,7 @@ const COMMON = {
   clipNorm: 1,
   sampler: 'sqrt',
   augment: { preset: 'imagenet' },
+  decode: 'fast',
   batchNorm: 'eval',
   smoothing: 0.1,
   checkpointEvery: 100,

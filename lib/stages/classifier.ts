@@ -68,7 +68,8 @@ export async function trainClassifier(data: LongTailData, spec: ClassifierSpec, 
       name: spec.name,
       run,
       options,
-      pictures: data.train.length,
+      images: data.train,
+      imageSize: config.visual.imageSize,
       configuration: { config, classes },
       training,
       loss: {
@@ -112,7 +113,7 @@ export async function trainClassifier(data: LongTailData, spec: ClassifierSpec, 
       inputs: async (key) => {
         const chosen = draw(key.step, options.batch);
         const labels = Int32Array.from(chosen, (i) => data.train.labels[i]!);
-        const image = await imageBatch(data.train, chosen, config.visual.imageSize, options.augment, key);
+        const image = await imageBatch(data.train, chosen, config.visual.imageSize, options, key);
         if (!options.mixup) return { image, labels: tf.tensor1d(labels, 'int32') };
         const { seed, step } = key;
         const { smoothing } = options;

@@ -38,7 +38,8 @@ export async function trainClip(
     name: 'clip',
     run,
     options,
-    pictures: data.images.length,
+    images: data.images,
+    imageSize: config.visual.imageSize,
     configuration: { config },
     training,
     loss: {
@@ -66,7 +67,7 @@ export async function trainClip(
         return captions.rows[from + pick.int(captions.offsets[i + 1]! - from)]!;
       });
       return {
-        image: await imageBatch(data.images, chosen, config.visual.imageSize, options.augment, key),
+        image: await imageBatch(data.images, chosen, config.visual.imageSize, options, key),
         ids: idBatch(tokens, contextLength, rows),
         labels: tf.tensor1d(
           Int32Array.from(chosen, (i) => data.keys[i]!),

@@ -2,7 +2,7 @@ import type { ClipConfig } from '../clip/config.js';
 import type { ImageSource, ShotBounds } from '../data/types.js';
 import type { TensorMap } from '../runtime/tf.js';
 import { type AccuracyReport, accuracyByShot, argMaxRows } from './accuracy.js';
-import { imageFeatures } from './features.js';
+import { type CleanViews, imageFeatures } from './features.js';
 import { recognise } from './inspect.js';
 import type { Classifier } from './modelFile.js';
 import type { TextBank } from './textBank.js';
@@ -20,13 +20,17 @@ export interface Grouping {
   bounds: ShotBounds;
 }
 
-/** Rows `visual`, `text` and `both` of a two-branch classifier, or the one row `baseline` of a vision-only one. */
+/**
+ * Rows `visual`, `text` and `both` of a two-branch classifier, or the one row `baseline` of a vision-only one.
+ * @param views `five`: by the mean of the logits of five crops
+ */
 export async function evaluateClassifier(
   model: Classifier,
   images: ImageSource,
   { trainCounts, bounds }: Grouping,
+  views: CleanViews = 'clean',
 ): Promise<EvaluationRow[]> {
-  const seen = await recognise(model, images);
+  const seen = await recognise(model, images, undefined, views);
   const row = (name: string, predicted: Int32Array): EvaluationRow => ({
     name,
     ...accuracyByShot(predicted, images.labels, trainCounts, bounds),

@@ -3,8 +3,9 @@ import { encodeImage, encodeText } from '../clip/model.js';
 import type { ImageSource } from '../data/types.js';
 import { type CapturedStep, canCapture } from '../runtime/capture/index.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
-import { evalView } from '../training/cleanView.js';
+import { viewsEach } from '../training/views.js';
 import { capturedPass } from './capturedPass.js';
+import { viewsOf } from './run.js';
 import type { TextBank } from './textBank.js';
 
 const BATCH = 256;
@@ -45,30 +46,47 @@ function capturedEncoder(name: string, config: ClipConfig, encode: Encode): Enco
   return (params, inputs) => found(params, inputs).outputs;
 }
 
+/** Which views of pictures features are made of: one clean one each (default), or five crops. */
+export type CleanViews = 'clean' | 'five';
+
 /**
- * Image features of the named pictures, one clean deterministic view each, encoder in eval mode.
- * @returns row-major [indices.length, D], not normalised
+ * Image features of the named pictures, deterministic views each, encoder in eval mode. The next pictures are decoded while
+ * those before are encoded.
+ * @returns row-major [indices.length, D], with five crops [indices.length, 5, D]; not normalised
  */
 export async function imageFeatures(
   config: ClipConfig,
   params: TensorMap,
   images: ImageSource,
   indices: ArrayLike<number> = Int32Array.from({ length: images.length }, (_, i) => i),
+  kind: CleanViews = 'clean',
 ): Promise<Float32Array> {
   const dim = config.embedDim;
-  const out = new Float32Array(indices.length * dim);
+  const each = viewsEach({ kind });
+  const all = indices.length * each;
+  const out = new Float32Array(all * dim);
   const size = config.visual.imageSize;
   const visual = Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith('visual.')));
   const plain: Encode = (given, { x }) => ({ y: encodeImage(config, given, x as tf.Tensor4D).features });
-  const whole = isCaptured(indices.length);
+  const whole = isCaptured(all);
   const encode = whole ? capturedEncoder('image features', config, plain) : plain;
-  for (const [from, to] of ranges(indices.length)) {
-    const chosen = Array.prototype.slice.call(indices, from, to) as number[];
-    const rows = whole ? BATCH : chosen.length;
-    const view = evalView(await images.read(chosen), images.size, size);
+  const pictures = Math.floor(BATCH / each);
+  const load = (from: number): Promise<Float32Array> | undefined => {
+    if (from >= indices.length) return undefined;
+    const chosen = Array.prototype.slice.call(indices, from, from + pictures) as number[];
+    const loaded = viewsOf(images, chosen, size, { kind }).then(({ values }) => values);
+    loaded.catch(() => {}); // Reported where it is awaited.
+    return loaded;
+  };
+  let next = load(0);
+  for (let from = 0; next; from += pictures) {
+    const view = await next;
+    next = load(from + pictures);
+    const count = view.length / (size * size * 3);
+    const rows = whole ? pictures * each : count;
     const x = tf.tensor4d(filled(view, rows * size * size * 3), [rows, size, size, 3]);
     const { y } = tf.tidy(() => encode(visual, { x }));
-    out.set(((await y.data()) as Float32Array).subarray(0, chosen.length * dim), from * dim);
+    out.set(((await y.data()) as Float32Array).subarray(0, count * dim), from * each * dim);
     tf.dispose([x, y]);
   }
   return out;
@@ -118,16 +136,24 @@ export function sentenceFeatures(config: ClipConfig, params: TensorMap, bank: Te
   return out;
 }
 
+/** The mean over the views of each picture: [n·each, C] → [n, C]. */
+export function meanOfViews(z: tf.Tensor2D, each: number): tf.Tensor2D {
+  return each === 1 ? z : tf.mean(tf.reshape(z, [-1, each, z.shape[1]]), 1);
+}
+
 /**
- * Runs `f` over rows of x [N, dim] in batches and concatenates each of its named outputs.
+ * Runs `f` over rows of x [N·each, dim] in batches and concatenates each of its named outputs, N rows each.
  * @param f pure; what it uses beside the rows stays the same meanwhile
+ * @param each rows that belong together: `f` gets whole groups and gives a row for each. Default 1
  */
 export function overRows<K extends string>(
   x: Float32Array,
   dim: number,
   f: (rows: tf.Tensor2D) => Record<K, tf.Tensor>,
+  each = 1,
 ): Record<K, Float32Array> {
-  const n = x.length / dim;
+  const width = dim * each;
+  const n = x.length / width;
   const out = {} as Record<K, Float32Array>;
   const whole = isCaptured(n);
   const step = capturedPass('class scores', (_: object, { rows }: { rows: tf.Tensor }) => f(rows as tf.Tensor2D));
@@ -135,7 +161,8 @@ export function overRows<K extends string>(
     for (const [from, to] of ranges(n)) {
       const count = whole ? BATCH : to - from;
       const parts = tf.tidy(() => {
-        const rows = tf.tensor2d(filled(x.subarray(from * dim, to * dim), count * dim), [count, dim]);
+        const values = filled(x.subarray(from * width, to * width), count * width);
+        const rows = tf.tensor2d(values, [count * each, dim]);
         return whole ? step({}, { rows }).outputs : f(rows);
       });
       for (const key of Object.keys(parts) as K[]) {

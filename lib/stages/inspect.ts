@@ -4,8 +4,9 @@ import { check } from '../errors.js';
 import { random } from '../random.js';
 import type { ConfusedPair, Example, Guess, ReportData } from '../report/types.js';
 import { tf } from '../runtime/tf.js';
+import { viewsEach } from '../training/views.js';
 import { accuracyByShot, argMaxRows, classCounts } from './accuracy.js';
-import { imageFeatures, overRows } from './features.js';
+import { type CleanViews, imageFeatures, meanOfViews, overRows } from './features.js';
 import { baselineLogits } from './head.js';
 import type { Classifier } from './modelFile.js';
 import { type BranchProbabilities, explain, lgrProbabilities, mixBranches } from './recognise.js';
@@ -15,7 +16,7 @@ export const DEFAULT_ALPHA = 0.5;
 
 /** What a classifier makes of a set of pictures. */
 export interface Recognition {
-  /** Image features, row-major [N, D], not normalised. */
+  /** Image features, row-major [N, D], of five crops [N, 5, D]; not normalised. */
   features: Float32Array;
   /** Softmax of each branch, row-major [N, C]; a vision-only model has the visual one alone. */
   visual: Float32Array;
@@ -26,21 +27,27 @@ export interface Recognition {
   predicted: Int32Array;
 }
 
-/** Recognises the named pictures (all by default): one clean view each. */
+/** Recognises the named pictures (all by default): by one clean view each, or by the mean of the logits of five crops. */
 export async function recognise(
   model: Classifier,
   images: ImageSource,
   indices?: ArrayLike<number>,
+  views: CleanViews = 'clean',
 ): Promise<Recognition> {
-  const features = await imageFeatures(model.config, model.params, images, indices);
+  const features = await imageFeatures(model.config, model.params, images, indices, views);
   const classes = model.info.classes.length;
+  const each = viewsEach({ kind: views });
   if (model.info.kind === 'baseline') {
-    const { visual } = overRows(features, model.config.embedDim, (rows) => ({
-      visual: tf.softmax(baselineLogits(model.params, rows)),
-    }));
+    const logits = (rows: tf.Tensor2D) => meanOfViews(baselineLogits(model.params, rows), each);
+    const { visual } = overRows(
+      features,
+      model.config.embedDim,
+      (rows) => ({ visual: tf.softmax(logits(rows)) }),
+      each,
+    );
     return { features, visual, both: visual, predicted: argMaxRows(visual, classes) };
   }
-  const branches: BranchProbabilities = lgrProbabilities({ ...model, anchors: anchorsOf(model) }, features);
+  const branches: BranchProbabilities = lgrProbabilities({ ...model, anchors: anchorsOf(model) }, features, each);
   const both = mixBranches(branches, model.info.alpha ?? DEFAULT_ALPHA);
   return { features, ...branches, both, predicted: argMaxRows(both, classes) };
 }

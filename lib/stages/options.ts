@@ -1,6 +1,7 @@
 import type { Precision } from '../runtime/capture/index.js';
 import type { AugmentOptions } from '../training/augment.js';
 import type { Progress } from '../training/loop.js';
+import type { Decoding } from '../training/views.js';
 
 /** How training pictures are drawn (METHOD.md, "Training sampler"). */
 export type SamplerKind = 'sqrt' | 'uniform' | 'balanced';
@@ -37,6 +38,8 @@ export interface TrainOptions {
   sampler: SamplerKind;
   /** Image view a training picture gets. */
   augment: AugmentOptions;
+  /** How photographs are decoded for it. Default `fast`; evaluation is `exact` always. Without meaning in memory. */
+  decode?: Decoding;
   /** Batch norm in training or (frozen statistics) eval mode. */
   batchNorm: 'train' | 'eval';
   /** Updates between checkpoints. */

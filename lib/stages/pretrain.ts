@@ -42,7 +42,8 @@ export async function pretrain(
       name: 'pretrain',
       run,
       options,
-      pictures: data.train.length,
+      images: data.train,
+      imageSize: config.visual.imageSize,
       configuration: { config, classes: data.classes.length },
       training: createOptimiser(start.params, options),
       loss: {
@@ -78,7 +79,7 @@ export async function pretrain(
         const pick = random(key.seed, streamOf(key, 'text'), key.step);
         const rows = Array.from(labels, (y) => bank.offsets[y]! + pick.int(bank.offsets[y + 1]! - bank.offsets[y]!));
         return {
-          image: await imageBatch(data.train, chosen, config.visual.imageSize, options.augment, key),
+          image: await imageBatch(data.train, chosen, config.visual.imageSize, options, key),
           ids: bank.batch(rows),
           labels: tf.tensor1d(labels, 'int32'),
           ...(taught && { teacherText: await teacherText(taught, rows) }),

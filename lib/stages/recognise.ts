@@ -3,7 +3,7 @@ import type { ImageSource } from '../data/types.js';
 import { AnchorTable, anchorAttentionWeights } from '../ops/anchorAttention.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { argMaxRows, topOne } from './accuracy.js';
-import { imageFeatures, overRows } from './features.js';
+import { imageFeatures, meanOfViews, overRows } from './features.js';
 import { type Anchors, anchorArguments, baselineLogits, lgrLogits } from './head.js';
 
 /** Softmax of both branches for a set of pictures, row-major [N, C]. */
@@ -14,14 +14,22 @@ export interface BranchProbabilities {
 
 type Classifier = { config: ClipConfig; params: TensorMap };
 
-/** Both branches' probabilities for features x, row-major [N, D], not normalised. */
-export function lgrProbabilities(model: Classifier & { anchors: Anchors }, x: Float32Array): BranchProbabilities {
+/**
+ * Both branches' probabilities for features x, row-major [N, D], not normalised.
+ * @param each views of a picture: x is [N, each, D], and the mean of their logits counts. Default 1
+ */
+export function lgrProbabilities(
+  model: Classifier & { anchors: Anchors },
+  x: Float32Array,
+  each = 1,
+): BranchProbabilities {
   const table = new AnchorTable(model.anchors.embeddings, model.anchors.counts);
   try {
-    return overRows(x, model.config.embedDim, (rows) => {
+    const branches = (rows: tf.Tensor2D) => {
       const z = lgrLogits(model.params, rows, table, model.params.logit_scale as tf.Scalar);
-      return { visual: tf.softmax(z.visual), text: tf.softmax(z.text) };
-    });
+      return { visual: tf.softmax(meanOfViews(z.visual, each)), text: tf.softmax(meanOfViews(z.text, each)) };
+    };
+    return overRows(x, model.config.embedDim, branches, each);
   } finally {
     table.dispose();
   }

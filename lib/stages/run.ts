@@ -1,10 +1,10 @@
-import type { ImageSource, LongTailData } from '../data/types.js';
+import type { ImageSource, LongTailData, Views } from '../data/types.js';
 import { check } from '../errors.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
-import { type AugmentOptions, augment } from '../training/augment.js';
 import { train } from '../training/loop.js';
 import { balancedWeights, type Sampler, sqrtWeights, uniformWeights, weightedSampler } from '../training/sampler.js';
 import { cosine, epochCosine, type Schedule } from '../training/schedule.js';
+import { squareViews, type View } from '../training/views.js';
 import { type CapturedUpdate, capturedStep } from './capturedStep.js';
 import { updatesPerEpoch } from './epochs.js';
 import { checkMicroBatch, microBatched } from './microBatch.js';
@@ -51,23 +51,48 @@ export interface StepKey {
   seed: number;
   stage: string;
   step: number;
+  /** Takes what is to be recorded of the update besides its outputs. */
+  notes?: Record<string, number>;
 }
 
 /** Name of a stage's random numbers of one kind. */
 export const streamOf = ({ stage }: StepKey, kind: 'view' | 'text' | 'mixup'): string => `${stage}/${kind}`;
+
+/** Views of pictures, whether they lie in files or in memory; see `ImageSource.views`. */
+export async function viewsOf(
+  images: ImageSource,
+  indices: ArrayLike<number>,
+  size: number,
+  view: View,
+): Promise<Views> {
+  if (images.views) return images.views(indices, size, view);
+  return { values: squareViews(await images.read(indices), images.size, size, view), replaced: 0 };
+}
+
+/** Which views a stage's training pictures get, and how they are decoded (default `fast`). */
+export type ViewOptions = Pick<TrainOptions, 'augment' | 'decode'>;
 
 /** A training batch of augmented, normalised pictures [n, size, size, 3]; the draws are a function of `key`. */
 export async function imageBatch(
   images: ImageSource,
   indices: ArrayLike<number>,
   size: number,
-  options: AugmentOptions,
+  { augment, decode = 'fast' }: ViewOptions,
   key: StepKey,
 ): Promise<tf.Tensor4D> {
-  const pixels = await images.read(indices);
-  const views = augment(pixels, images.size, size, options, key.seed, key.step, streamOf(key, 'view'));
-  return tf.tensor4d(views, [indices.length, size, size, 3]);
+  const { seed, step } = key;
+  const view: View = { kind: 'train', augment, decode, seed, step, stream: streamOf(key, 'view') };
+  const { values, replaced } = await viewsOf(images, indices, size, view);
+  if (replaced > 0 && key.notes) key.notes.replaced = replaced;
+  return tf.tensor4d(values, [indices.length, size, size, 3]);
 }
+
+/** Prepared batches may take this much memory, in bytes; one there is always. */
+const AHEAD_BYTES = 2 ** 29;
+
+/** How many batches are prepared ahead of the update that takes them: of pictures in memory, which take this thread, one. */
+const batchesAhead = (images: ImageSource, batch: number, size: number): number =>
+  images.views ? Math.max(1, Math.min(4, Math.floor(AHEAD_BYTES / (batch * size * size * 3 * 4)))) : 1;
 
 /**
  * Runs a stage's steps under its schedule with checkpoints, metrics and exact resume.
@@ -77,8 +102,10 @@ export async function runStage(spec: {
   name: string;
   run: StageRun;
   options: TrainOptions;
-  /** Training pictures: the length of an epoch. */
-  pictures: number;
+  /** Training pictures; their number is the length of an epoch. */
+  images: ImageSource;
+  /** Height and width of their views. */
+  imageSize: number;
   /** What must agree, besides the options and the seed, for a checkpoint to be resumed. */
   configuration: Record<string, unknown>;
   /** What is trained and what is not, as `createOptimiser` splits a model; taken over and disposed. */
@@ -103,9 +130,10 @@ export async function runStage(spec: {
   };
   const { microBatch } = options;
   let step: CapturedUpdate | undefined;
+  const notes = new Map<number, Record<string, number>>();
   try {
     checkMicroBatch(options);
-    const rate = scheduleOf(options, spec.pictures);
+    const rate = scheduleOf(options, spec.images.length);
     step =
       microBatch !== undefined && microBatch < options.batch
         ? microBatched(name, options, optimiser, frozen, spec.loss)
@@ -120,11 +148,18 @@ export async function runStage(spec: {
       state,
       step,
       learningRate: rate,
-      inputs: async (t) => ({
-        ...(await spec.inputs({ seed: run.seed, stage: name, step: t })),
-        learningRate: tf.scalar(rate(t)),
-        update: tf.scalar(t + 1),
-      }),
+      ahead: batchesAhead(spec.images, options.batch, spec.imageSize),
+      inputs: async (t) => {
+        const key = { seed: run.seed, stage: name, step: t, notes: {} };
+        const inputs = await spec.inputs(key);
+        notes.set(t, key.notes);
+        return { ...inputs, learningRate: tf.scalar(rate(t)), update: tf.scalar(t + 1) };
+      },
+      notes: (t) => {
+        const found = notes.get(t) ?? {};
+        notes.delete(t);
+        return found;
+      },
       layout: optimiser.layout,
       evaluate: evaluate && evaluateEvery ? { every: evaluateEvery, run: measure } : undefined,
       checkpointEvery,

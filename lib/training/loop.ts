@@ -47,8 +47,12 @@ export interface TrainSpec<S extends TensorTree, I extends TensorTree> {
   state: S;
   /** One update, pure: tensors in, tensors out. `outputs` are scalars; NaN or Inf among them ends the run. */
   step: (state: S, inputs: I) => { state: S; outputs: Record<string, tf.Tensor> };
-  /** Inputs of update t (0-based), a function of t alone; prepared while update t-1 runs. The loop disposes them. */
+  /** Inputs of update t (0-based), a function of t alone; prepared while earlier updates run. The loop disposes them. */
   inputs: (t: number) => Promise<I> | I;
+  /** How many updates' inputs are prepared ahead. Default 1. */
+  ahead?: number;
+  /** Recorded of update t, with its outputs: what its inputs had to say. Called once its inputs are there. */
+  notes?: (t: number) => Record<string, number>;
   /** Recorded as `lr`; the step gets it by its inputs. */
   learningRate?: (t: number) => number;
   /** Default 10. */
@@ -97,14 +101,18 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
   let done = 0;
   let before = 0;
   let saved = -1;
-  let pending: Promise<I> | undefined;
+  /** Inputs of the coming updates, the next one's first. */
+  const pending: Promise<I>[] = [];
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   const stopped = (): boolean => stop.signal.aborted || spec.signal?.aborted === true;
-  const prepare = (t: number): Promise<I> => {
-    const promise = (async () => spec.inputs(t))();
-    promise.catch(() => {}); // Reported where it is awaited, which may be never.
-    return promise;
+  /** Begins with the inputs of updates from t on, as far as they are not under way. */
+  const prepare = (t: number): void => {
+    for (let next = t + pending.length; next < steps && pending.length < (spec.ahead ?? 1); next++) {
+      const promise = (async () => spec.inputs(next))();
+      promise.catch(() => {}); // Reported where it is awaited, which may be never.
+      pending.push(promise);
+    }
   };
 
   try {
@@ -135,11 +143,13 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
     };
     let last = performance.now();
     let perStep = Number.NaN;
-    if (done < steps) pending = prepare(done);
+    prepare(done);
     while (done < steps) {
       const t = done;
-      const inputs = (await pending) as I;
-      pending = t + 1 < steps ? prepare(t + 1) : undefined;
+      const inputs = await pending[0]!;
+      pending.shift();
+      prepare(t + 1);
+      const notes = spec.notes?.(t);
       let outputs: Record<string, number>;
       try {
         const result = tf.tidy(() => spec.step(state, inputs));
@@ -167,7 +177,14 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
       const learningRate = spec.learningRate?.(t) ?? Number.NaN;
       if (done % logEvery === 0 || done === steps || done === 1) {
         const lr: Record<string, number> = spec.learningRate ? { lr: learningRate } : {};
-        await appendMetrics(runDir, { stage: name, step: done, ...lr, ...outputs, seconds: round(seconds()) });
+        await appendMetrics(runDir, {
+          stage: name,
+          step: done,
+          ...lr,
+          ...outputs,
+          ...notes,
+          seconds: round(seconds()),
+        });
       }
       if (spec.evaluate && (done % spec.evaluate.every === 0 || done === steps)) {
         const measured = await spec.evaluate.run(state, done);
@@ -198,7 +215,7 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
-    if (pending) await pending.then(disposeTree, () => {});
+    for (const prepared of pending) await prepared.then(disposeTree, () => {});
   }
 }
 

@@ -6,6 +6,7 @@ import { readJson, writeJson } from '../../files/atomic.js';
 import { ready } from '../../runtime/ready.js';
 import { classCounts } from '../../stages/accuracy.js';
 import { type EvaluationRow, evaluateByText, evaluateClassifier } from '../../stages/evaluation.js';
+import type { CleanViews } from '../../stages/features.js';
 import { inspect } from '../../stages/inspect.js';
 import { TextBank } from '../../stages/textBank.js';
 import type { DataFlags } from '../dataFlags.js';
@@ -22,16 +23,27 @@ export interface EvaluateCommand extends DataFlags {
   run: string;
   split: 'val' | 'test';
   baseline?: string;
+  fiveCrop?: boolean;
   json?: boolean;
 }
 
 /** A model's rows for a split. */
-async function rowsOf(model: AnyModel, data: LongTailData, images: ImageSource): Promise<EvaluationRow[]> {
+async function rowsOf(
+  model: AnyModel,
+  data: LongTailData,
+  images: ImageSource,
+  views: CleanViews,
+): Promise<EvaluationRow[]> {
   const bounds = data.shots;
   if (model.kind === 'classifier') {
     const { trainCounts } = model.classifier.info;
-    return evaluateClassifier(model.classifier, images, { trainCounts, bounds });
+    return evaluateClassifier(model.classifier, images, { trainCounts, bounds }, views);
   }
+  check(
+    views === 'clean',
+    'ERR_USAGE',
+    () => `--five-crop is for classifiers; ${model.path} recognises by class texts`,
+  );
   const bank = new TextBank(data.sentences, model.config.text.contextLength);
   const trainCounts = classCounts(data.train.labels, data.classes.length);
   return (await evaluateByText(model.clip, bank, images, { trainCounts, bounds })).rows;
@@ -61,11 +73,16 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
 
   const classifier = model.kind === 'classifier' ? model.classifier : undefined;
   const { alpha, alphaChosenOn } = classifier?.info ?? {};
-  const rows = [...(beside ? await rowsOf(beside, data, images) : []), ...(await rowsOf(model, data, images))];
+  const views = flags.fiveCrop ? 'five' : 'clean';
+  const rows = [
+    ...(beside ? await rowsOf(beside, data, images, views) : []),
+    ...(await rowsOf(model, data, images, views)),
+  ];
   const outcome = {
     data: data.name,
     split,
     pictures: images.length,
+    views,
     shots: data.shots,
     ...(alpha !== undefined && { alpha, alphaChosenOn }),
     classes: data.classes,

@@ -48,6 +48,8 @@ export interface FinetuneSummary {
   backend: string;
   kernels: string;
   trainingSeconds: number;
+  /** Training pictures that could not be read and were replaced, as far as this process met them. */
+  unreadable?: readonly string[];
   results: { val?: SummaryRow[]; test?: SummaryRow[] };
 }
 
@@ -180,6 +182,7 @@ export async function run(argument: string | undefined, given: FinetuneCommand):
     backend,
     kernels,
     trainingSeconds: await trainingSeconds(flags.run, lgr ? 'finetune' : 'baseline'),
+    ...(data.train.unreadable?.length && { unreadable: data.train.unreadable }),
     results: { val: evaluated.val?.map(summaryRow), test: evaluated.test?.map(summaryRow) },
   };
   await writeJson(join(flags.run, 'summary.json'), summary);

@@ -60,6 +60,8 @@ export interface PretrainSummary {
   backend: string;
   kernels: string;
   trainingSeconds: number;
+  /** Training pictures that could not be read and were replaced, as far as this process met them. */
+  unreadable?: readonly string[];
   evaluations: { val?: Stage1Summary; test?: Stage1Summary };
 }
 
@@ -154,6 +156,7 @@ export async function run(dataArgument: string, given: PretrainCommand): Promise
     backend,
     kernels,
     trainingSeconds: await trainingSeconds(flags.run, 'pretrain'),
+    ...(data.train.unreadable?.length && { unreadable: data.train.unreadable }),
     evaluations: {},
   };
   const shown: string[] = [];

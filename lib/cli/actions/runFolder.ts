@@ -32,8 +32,8 @@ interface StoredConfig {
 
 /** What of config.json says where a run ran rather than what it computes. */
 const WHERE = ['backend', 'kernels', 'device', 'tensorflow', 'node'];
-/** How often a run is saved and measured changes nothing in it. */
-const RHYTHM = ['checkpointEvery', 'evaluateEvery'];
+/** How often a run is saved and measured, and by how many threads its pictures are decoded, changes nothing in it. */
+const RHYTHM = ['checkpointEvery', 'evaluateEvery', 'workers', 'maxUnreadable'];
 
 async function storedConfig(dir: string): Promise<StoredConfig | undefined> {
   const path = join(dir, 'config.json');

@@ -4,7 +4,7 @@ import { classNameFile, readClassNames } from './classNames.js';
 import { type Complain, type Listing, type ReadOptions, SPLITS, type Split } from './listing.js';
 import { pathBelow } from './paths.js';
 import { label, Rows } from './rows.js';
-import { readMember, tarMembers } from './tar.js';
+import { tarMembers } from './tar.js';
 
 const PICTURES = new Set(['jpg', 'jpeg', 'jpe', 'png', 'webp', 'gif', 'tif', 'tiff', 'avif']);
 /** Keys under which a sample's JSON names its class, the first there is. */
@@ -132,10 +132,7 @@ export async function readWebdataset(
         {
           ids: paths,
           labels: own,
-          input: (id: string) => {
-            const { file, offset, size } = places.get(id)!;
-            return { name: id, bytes: () => readMember(file, offset, size) };
-          },
+          input: (id: string) => ({ name: id, ...places.get(id)! }),
         },
       ]),
     ),

@@ -1,0 +1,73 @@
+import { check, VlltrError } from '../../errors.js';
+
+/**
+ * Stands in for training pictures that cannot be read: the next picture of the class, in the order of the data set, that
+ * can. Which one that is depends on the files alone, whatever was read before and by whom. Each such picture is named once;
+ * more of them than `limit` are an error.
+ */
+export class Replacements {
+  /** Pictures that cannot be read, by index, and why. */
+  private readonly found = new Map<number, string>();
+  private members: Map<number, number[]> | undefined;
+
+  constructor(
+    private readonly ids: readonly string[],
+    private readonly labels: ArrayLike<number>,
+    private readonly limit: number,
+    private readonly warn: (message: string) => void,
+  ) {}
+
+  /** Names of the pictures that could not be read, in the order of the data set. */
+  get names(): string[] {
+    return [...this.found.keys()].sort((a, b) => a - b).map((i) => this.ids[i]!);
+  }
+
+  /**
+   * Reads picture `index`, or the next of its class that can be read.
+   * @param read fails with ERR_DATA where a picture cannot be read
+   * @returns what was read, and of which picture
+   * @throws VlltrError ERR_DATA where there are more than `limit` such pictures, or a class has no other
+   */
+  async read<T>(index: number, read: (index: number) => Promise<T>): Promise<{ index: number; values: T }> {
+    for (const i of this.following(index)) {
+      if (this.found.has(i)) continue;
+      try {
+        return { index: i, values: await read(i) };
+      } catch (error) {
+        if (!(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
+        this.note(i, error.message);
+      }
+    }
+    throw new VlltrError(
+      'ERR_DATA',
+      `no picture of the class of ${this.ids[index]} can be read; ${this.found.get(index)}`,
+    );
+  }
+
+  private note(index: number, reason: string): void {
+    if (!this.found.has(index)) {
+      this.found.set(index, reason);
+      if (this.found.size <= this.limit) this.warn(`${reason}; another picture of its class is taken for it`);
+    }
+    check(this.found.size <= this.limit, 'ERR_DATA', () => {
+      const most = this.limit === 0 ? 'expected none' : `expected at most ${this.limit}`;
+      return `${this.found.size} training picture${this.found.size === 1 ? '' : 's'} cannot be read, ${most}: ${reason}`;
+    });
+  }
+
+  /** The picture, then those of its class that come after it, then those before. */
+  private *following(index: number): Generator<number> {
+    yield index;
+    if (!this.members) {
+      this.members = new Map();
+      for (let i = 0; i < this.labels.length; i++) {
+        const own = this.members.get(this.labels[i]!);
+        if (own) own.push(i);
+        else this.members.set(this.labels[i]!, [i]);
+      }
+    }
+    const own = this.members.get(this.labels[index]!)!;
+    const at = own.indexOf(index);
+    for (let k = 1; k < own.length; k++) yield own[(at + k) % own.length]!;
+  }
+}
