@@ -4,6 +4,7 @@ import sharp, { type Sharp } from 'sharp';
 import { VlltrError } from '../errors.js';
 import { coverSquare, type Pixels, type Size } from '../training/wholePicture.js';
 import { readMember } from './formats/tar.js';
+import { jpegHeader } from './jpegHeader.js';
 
 // Pictures differ, so libvips' cache only holds memory; many pictures at a time use the cores better than many threads a
 // picture, and spare glibc's allocator the fragmentation that threads bring.
@@ -56,14 +57,24 @@ export async function pictureBytes(input: PictureInput): Promise<Buffer> {
 
 /**
  * A picture as 8-bit RGB, upright, transparent parts white. Colour profiles are left out of account, as Pillow and so
- * CLIP's training did.
+ * CLIP's training did; CMYK stays as it is.
  */
-const picture = (bytes: Uint8Array): Sharp =>
+function picture(bytes: Uint8Array, cmyk: boolean): Sharp {
   // Harmless oddities pass, as in other readers; cut-off and corrupt files do not.
-  sharp(bytes, { failOn: 'error', ignoreIcc: true })
-    .autoOrient()
-    .flatten({ background: '#ffffff' })
-    .toColourspace('srgb');
+  const whole = sharp(bytes, { failOn: 'error', ignoreIcc: true }).autoOrient();
+  if (cmyk) return whole.pipelineColourspace('cmyk').toColourspace('cmyk');
+  return whole.flatten({ background: '#ffffff' }).toColourspace('srgb');
+}
+
+/** RGB of CMYK without a profile, as Pillow has it: each ink takes its share of what black leaves. */
+function rgbOfCmyk(cmyk: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((cmyk.length / 4) * 3);
+  for (let from = 0, to = 0; from < cmyk.length; from += 4, to += 3) {
+    const left = 255 - cmyk[from + 3]!;
+    for (let c = 0; c < 3; c++) rgb[to + c] = left - Math.round((cmyk[from + c]! * left) / 255);
+  }
+  return rgb;
+}
 
 function unreadable(input: PictureInput, cause: unknown): VlltrError {
   const reason = (cause as Error).message.trim().replace(/\s*\n\s*/g, '; ');
@@ -78,10 +89,11 @@ function unreadable(input: PictureInput, cause: unknown): VlltrError {
  */
 export async function decodeBytes(bytes: Uint8Array, input: PictureInput, to?: Size): Promise<Pixels> {
   try {
-    const whole = picture(bytes);
+    const cmyk = jpegHeader(bytes)?.components === 4;
+    const whole = picture(bytes, cmyk);
     if (to) whole.resize(to.width, to.height, { fit: 'fill', kernel: 'cubic' });
     const { data, info } = await whole.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    return { data, width: info.width, height: info.height };
+    return { data: cmyk ? rgbOfCmyk(data) : data, width: info.width, height: info.height };
   } catch (cause) {
     throw unreadable(input, cause);
   }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { decodeBytes } from '../../lib/data/decode.js';
+import { jpegHeader } from '../../lib/data/jpegHeader.js';
 import { applyOperation, OPERATIONS } from '../../lib/training/randAugment.js';
 import { resampleBicubic } from '../../lib/training/resample.js';
 import { centre, coverSize, coverSquare, cut, resized } from '../../lib/training/wholePicture.js';
@@ -9,6 +11,7 @@ type Case = number[];
 const reference = JSON.parse(readFileSync(new URL('../reference/pictures.json', import.meta.url), 'utf8')) as {
   clean: { case: Case; rgb: string }[];
   crops: { case: Case; rgb: string }[];
+  files: { name: string; file: string; width: number; rgb: string }[];
   operations: { name: string; magnitude: number; sign: number; size: number; rgb: string }[];
 };
 
@@ -38,6 +41,15 @@ describe('Pillow', () => {
     const box = { left, top, width: w, height: h };
     const got = resampleBicubic(waves(width, height).data, 0, width, box, to, to);
     expect(difference(got, rgb).largest).toBe(0);
+  });
+
+  it.each(reference.files)('reads a $name alike', async ({ file, width, rgb }) => {
+    const data = Buffer.from(file, 'base64');
+    const got = await decodeBytes(data, 'reference');
+    expect(got.width).toBe(width);
+    expect(difference(got.data, rgb).largest).toBe(0);
+    const header = jpegHeader(data);
+    if (header) expect([header.width, header.height]).toEqual([got.width, got.height]);
   });
 
   it("has all operations of timm's rand-m9-mstd0.5-inc1", () => {

@@ -6,6 +6,7 @@ with the arguments that timm's rand-m9-mstd0.5-inc1 gives them. Bytes as base64.
 """
 
 import base64
+import io
 import json
 
 from PIL import Image, ImageEnhance, ImageOps
@@ -80,6 +81,39 @@ OPERATIONS = {
     "TranslateYRel": lambda image, m, sign: affine(image, 1, 0, 0, 0, 1, sign * level(m, 0.45) * image.size[1]),
 }
 
+def encoded(name, image, kind, **options):
+    """A file, and what Pillow reads from it: upright, as RGB."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    read = ImageOps.exif_transpose(Image.open(file)).convert("RGB")
+    rgb = coded(read)
+    return {"name": name, "file": base64.b64encode(file.getvalue()).decode(), "width": read.width, "rgb": rgb}
+
+
+def turned(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+def files():
+    plain = picture(21, 14)
+    jpeg = lambda name, image=plain, **options: encoded(name, image, "JPEG", quality=88, **options)
+    return [
+        jpeg("JPEG"),
+        jpeg("progressive JPEG", progressive=True),
+        jpeg("JPEG with whole chroma", subsampling=0),
+        jpeg("grey JPEG", plain.convert("L")),
+        jpeg("CMYK JPEG", plain.convert("CMYK")),
+        *[jpeg(f"JPEG turned by Exif's {o}", exif=turned(o)) for o in (2, 3, 6, 8)],
+        encoded("WebP", plain, "WEBP", quality=80),
+        encoded("GIF", plain.convert("P"), "GIF"),
+        encoded("PNG with a palette", plain.convert("P"), "PNG"),
+        encoded("PNG of bits", plain.convert("1"), "PNG"),
+        encoded("TIFF", plain, "TIFF", compression="tiff_lzw"),
+    ]
+
+
 # Pillow refuses to keep no bits, which is what magnitude 10 means to timm.
 MAGNITUDES = {"PosterizeIncreasing": [(9, 1), (5, 1)], "AutoContrast": [(9, 1)], "Equalize": [(9, 1)], "Invert": [(9, 1)]}
 CLEAN = [(37, 53, 16, 14), (53, 37, 24, 21), (101, 67, 32, 28), (19, 31, 40, 35), (23, 24, 9, 8), (64, 64, 37, 32)]
@@ -90,6 +124,7 @@ print(
         {
             "clean": [{"case": case, "rgb": coded(clean(*case))} for case in CLEAN],
             "crops": [{"case": case, "rgb": coded(crop(*case))} for case in CROPS],
+            "files": files(),
             "operations": [
                 {"name": name, "magnitude": m, "sign": sign, "size": 17, "rgb": coded(operation(picture(17, 17), m, sign))}
                 for name, operation in OPERATIONS.items()

@@ -4,7 +4,7 @@ import type { Box } from '../../training/resample.js';
 import { fiveCropResize, normalisedCrops, squareViews, type View } from '../../training/views.js';
 import { coverSquare, fiveCrops, type Pixels, type Size } from '../../training/wholePicture.js';
 import { decodeBytes, type PictureInput, pictureBytes } from '../decode.js';
-import { jpegSize } from './jpegHeader.js';
+import { jpegHeader } from '../jpegHeader.js';
 
 /** One picture and what is to be made of it; can be sent to a worker. */
 export interface ViewJob {
@@ -44,7 +44,7 @@ async function photoCrop({ input, to, view, position }: ViewJob): Promise<Float3
   const bytes = await pictureBytes(input);
   const draw = viewDraw(view.seed, view.stream, position, view.step);
   const out = new Float32Array(to * to * 3);
-  const known = view.decode === 'fast' ? jpegSize(bytes) : undefined;
+  const known = view.decode === 'fast' ? jpegHeader(bytes) : undefined;
   const planned = known && drawCrop(known, view.augment, draw);
   const shrink = planned ? shrinkFor(planned, to) : 1;
   let pixels: Pixels;

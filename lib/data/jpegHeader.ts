@@ -1,4 +1,10 @@
-import type { Size } from '../../training/wholePicture.js';
+import type { Size } from '../training/wholePicture.js';
+
+/** What a JPEG's frame header says. */
+export interface JpegHeader extends Size {
+  /** 1 grey, 3 colour, 4 CMYK. */
+  components: number;
+}
 
 /** Tag of the orientation in Exif. */
 const ORIENTATION = 0x0112;
@@ -19,15 +25,15 @@ function orientation(bytes: DataView, tiff: number, end: number): number {
 }
 
 /**
- * Width and height of a JPEG as it stands upright, read off its header; undefined where the bytes are no JPEG or end before
- * its frame header. What is wrong with a file is for its decoder to say.
+ * Width and height of a JPEG as it stands upright, and its components, read off its header; undefined where the bytes are no
+ * JPEG or end before its frame header. What is wrong with a file is for its decoder to say.
  */
-export function jpegSize(data: Uint8Array): Size | undefined {
+export function jpegHeader(data: Uint8Array): JpegHeader | undefined {
   const bytes = new DataView(data.buffer, data.byteOffset, data.byteLength);
   if (bytes.byteLength < 4 || bytes.getUint16(0) !== 0xffd8) return undefined;
   let turned = false;
   let at = 2;
-  while (at + 9 <= bytes.byteLength) {
+  while (at + 10 <= bytes.byteLength) {
     if (bytes.getUint8(at) !== 0xff) return undefined;
     const marker = bytes.getUint8(at + 1);
     if (marker === 0xff) {
@@ -42,7 +48,8 @@ export function jpegSize(data: Uint8Array): Size | undefined {
     if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
       const [height, width] = [bytes.getUint16(at + 5), bytes.getUint16(at + 7)];
       if (width === 0 || height === 0) return undefined;
-      return turned ? { width: height, height: width } : { width, height };
+      const components = bytes.getUint8(at + 9);
+      return turned ? { width: height, height: width, components } : { width, height, components };
     }
     if (marker === 0xda || marker === 0xd9) return undefined;
     at += 2 + length;
