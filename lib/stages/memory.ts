@@ -1,4 +1,5 @@
 import { imageCost, type Plan, textCost } from './cost.js';
+import { batchesAhead } from './run.js';
 
 /** Memory of a training by what takes it, in bytes. */
 export interface Memory {
@@ -10,32 +11,31 @@ export interface Memory {
   optimiser: number;
   /** What the forward pass of a micro-batch leaves for its gradient, and as much again of what comes and goes. */
   activations: number;
-  /** Views of two batches, the one that trains and the one that is prepared, as arrays and as tensors. */
+  /** Views of the batch that trains, of those prepared ahead of it and of the one that is being made. */
   views: number;
-  /** Decoded pictures that are kept. */
-  pictures: number;
+  /** Threads that decode pictures, each with what it has in hand. */
+  workers: number;
   /** Sentences' tokens and features (stage 1), or the anchors, the table made of them, and its Gram matrices (stage 2). */
   texts: number;
 }
 
 export const total = (memory: Memory): number => Object.values(memory).reduce((a, b) => a + b, 0);
 
-/** What of it lies on a card where the training runs on one: of the views the tensors, of the texts the anchors. */
+/** What of it lies on a card where the training runs on one: views as they are tensors, of the texts the anchors. */
 export const onCard = ({ parameters, optimiser, activations, views, texts }: Memory, anchors: boolean): number =>
-  parameters + optimiser + activations + views / 2 + (anchors ? texts : 0);
+  parameters + optimiser + activations + views + (anchors ? texts : 0);
 
 const FLOAT = 4;
 const RUNTIME = 450 * 2 ** 20;
 /** What comes and goes beside the activations that stay: gradients of activations, copies in the libraries' own layouts. */
 const TRANSIENT = 2;
-/** Decoded pictures are kept up to this many bytes (`openPictures`). */
-const DECODED = 2 ** 30;
+/** Bytes of a thread that decodes: Node's own, and some photographs of usual size. */
+const WORKER = 64 * 2 ** 20;
 
 /** What of a training's data takes memory. */
 export interface Data {
-  /** Pictures of all splits, and height and width that they are kept at, in pixels. */
-  pictures: number;
-  stored: number;
+  /** Threads that decode pictures. */
+  workers: number;
   /** Sentences of all classes; 0 where none are used. */
   sentences: number;
   /** Anchors a class; 0 where none are used. */
@@ -76,8 +76,8 @@ export function trainingMemory(plan: Plan, trained: Trained, data: Data): Memory
     parameters: (all + learnt) * FLOAT,
     optimiser: 6 * learnt * FLOAT,
     activations: TRANSIENT * held * (image + text) * FLOAT,
-    views: 4 * batch * view * FLOAT + batch * data.stored ** 2 * 3,
-    pictures: Math.min(DECODED, data.pictures * data.stored ** 2 * 3),
+    views: (batchesAhead(batch, visual.imageSize) + 2) * batch * view * FLOAT,
+    workers: data.workers * WORKER,
     texts: data.sentences * SENTENCE + features + table,
   };
 }

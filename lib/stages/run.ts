@@ -90,9 +90,9 @@ export async function imageBatch(
 /** Prepared batches may take this much memory, in bytes; one there is always. */
 const AHEAD_BYTES = 2 ** 29;
 
-/** How many batches are prepared ahead of the update that takes them: of pictures in memory, which take this thread, one. */
-const batchesAhead = (images: ImageSource, batch: number, size: number): number =>
-  images.views ? Math.max(1, Math.min(4, Math.floor(AHEAD_BYTES / (batch * size * size * 3 * 4)))) : 1;
+/** How many batches of pictures in files are prepared ahead of the update that takes them. */
+export const batchesAhead = (batch: number, size: number): number =>
+  Math.max(1, Math.min(4, Math.floor(AHEAD_BYTES / (batch * size * size * 3 * 4))));
 
 /**
  * Runs a stage's steps under its schedule with checkpoints, metrics and exact resume.
@@ -148,7 +148,8 @@ export async function runStage(spec: {
       state,
       step,
       learningRate: rate,
-      ahead: batchesAhead(spec.images, options.batch, spec.imageSize),
+      // Views of pictures in memory take this very thread.
+      ahead: spec.images.views ? batchesAhead(options.batch, spec.imageSize) : 1,
       inputs: async (t) => {
         const key = { seed: run.seed, stage: name, step: t, notes: {} };
         const inputs = await spec.inputs(key);

@@ -96,7 +96,7 @@ describe('the presets of the paper', () => {
     const sizes = { visual: numbers(true), text: numbers(false) };
     const classes = PUBLISHED[data.format]!.classes;
     const dim = config.embedDim;
-    const pictures = { pictures: 1e5, stored: Math.round(resolution / 0.875) };
+    const workers = 16;
     const memory = (stage: 'pretrain' | 'finetune') => {
       const { batch, microBatch } = preset[stage];
       const first = stage === 'pretrain';
@@ -107,7 +107,7 @@ describe('the presets of the paper', () => {
       const parts = trainingMemory(
         { config, sizes, batch, microBatch, classes },
         { ...trained, head },
-        { ...pictures, ...texts },
+        { workers, ...texts },
       );
       return onCard(parts, !first);
     };

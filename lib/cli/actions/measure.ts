@@ -62,12 +62,14 @@ function sample(data: LongTailData): LongTailData {
   const step = Math.max(1, train.length / PICTURES);
   const chosen = Array.from({ length: Math.min(PICTURES, train.length) }, (_, k) => Math.floor(k * step));
   const known = [...new Set(chosen.map((i) => train.labels[i]!))];
+  const own = (indices: ArrayLike<number>) => Array.from(indices, (k) => chosen[k]!);
   const images: ImageSource = {
     length: chosen.length,
     size: train.size,
     labels: Int32Array.from(chosen, (i) => known.indexOf(train.labels[i]!)),
     id: (k) => train.id(chosen[k]!),
-    read: (indices) => train.read(Array.from(indices, (k) => chosen[k]!)),
+    read: (indices) => train.read(own(indices)),
+    views: train.views && ((indices, to, view) => train.views!(own(indices), to, view)),
   };
   const some = (list: string[]): string[] => {
     const draw = random(0, 'measure', list.length);

@@ -4,6 +4,7 @@ import { clipArchitecture } from '../../clip/checkpoint/index.js';
 import { type ClipConfig, clipConfig } from '../../clip/config.js';
 import { parameterSpecs } from '../../clip/parameters.js';
 import { checkData, type DataReport } from '../../data/checkData.js';
+import { defaultWorkers } from '../../data/loader/pool.js';
 import { promptTemplates } from '../../data/prompts.js';
 import type { Difference, PaperPreset } from '../../presets/paper/index.js';
 import { shippedTeacher } from '../../presets/teacher.js';
@@ -13,7 +14,6 @@ import { classifierFlops, type Plan, pretrainFlops, type Sizes } from '../../sta
 import { inUpdates, type Settings, updatesPerEpoch } from '../../stages/epochs.js';
 import { type Memory, onCard, total, trainingMemory } from '../../stages/memory.js';
 import type { BaselineOptions, FinetuneOptions, PretrainOptions } from '../../stages/options.js';
-import { evalResize } from '../../training/cleanView.js';
 import type { DataFlags } from '../dataFlags.js';
 import { modelPath } from './models.js';
 import { presetNotes } from './presetNotes.js';
@@ -125,8 +125,7 @@ export async function planTraining(planned: Planned): Promise<{ plan: TrainingPl
     sizes,
     { visual: encoderTrained, text: pretrains, head: headSize(stage, options, config.embedDim, classes) },
     {
-      pictures: Object.values(report.pictures).reduce((a, b) => a + b, 0),
-      stored: evalResize(config.visual.imageSize),
+      workers: how.workers ?? defaultWorkers(),
       sentences: pretrains ? sentences : 0,
       anchors,
     },
