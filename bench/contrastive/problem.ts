@@ -1,7 +1,8 @@
-import { join } from 'node:path';
-import { readSafetensors, writeSafetensors } from '../../lib/files/safetensors.js';
 import { random } from '../../lib/random.js';
 import { normalizeRows } from '../../lib/stages/zeroShot.js';
+import { writeArrays } from '../support/arrays.js';
+import type { Work } from '../support/figures.js';
+import { sizeOf } from '../support/options.js';
 
 /** A batch of pairs; the teacher's features are as wide as the student's. */
 export interface Problem {
@@ -13,16 +14,11 @@ export interface Problem {
   distillWeight: number;
 }
 
-/** CLIP's scale, at which rounding costs most. */
-export const problemOf = (pairs: number, width: number): Problem => ({
-  pairs,
-  width,
-  logitScale: Math.log(100),
-  smoothing: 0.1,
-  distillWeight: 0.5,
-});
-
-const pathOf = (folder: string): string => join(folder, 'batch.safetensors');
+/** At CLIP's scale, at which rounding costs most. */
+export function problemOf(size: string): Problem {
+  const [pairs, width] = sizeOf(size, 'BxD') as [number, number];
+  return { pairs, width, logitScale: Math.log(100), smoothing: 0.1, distillWeight: 0.5 };
+}
 
 /** Features [B, D] by name, and labels [B]: three pairs a class, texts near their images as after some training. */
 export async function writeProblem({ pairs, width }: Problem, folder: string): Promise<void> {
@@ -36,7 +32,7 @@ export async function writeProblem({ pairs, width }: Problem, folder: string): P
   const shape = [pairs, width];
   const image = features();
   const teacherImage = features();
-  await writeSafetensors(pathOf(folder), {
+  await writeArrays(folder, {
     image: { shape, data: image },
     text: { shape, data: features(image) },
     teacherImage: { shape, data: teacherImage },
@@ -45,9 +41,12 @@ export async function writeProblem({ pairs, width }: Problem, folder: string): P
   });
 }
 
-/** What was written, by name. */
-export async function readProblem(folder: string): Promise<Record<string, Float32Array | Int32Array>> {
-  const { tensors } = await readSafetensors(pathOf(folder));
-  const entries = Object.entries(tensors).map(([name, { data }]) => [name, data as Float32Array | Int32Array] as const);
-  return Object.fromEntries(entries);
+/** Similarities of student and teacher, kept for the gradient's two products; features read, gradients written. */
+export function workOf({ pairs, width }: Problem): Record<string, Work> {
+  const product = 2 * pairs * pairs * width;
+  const features = 4 * pairs * width;
+  return {
+    forward: { flops: 2 * product, bytes: 4 * features },
+    both: { flops: 4 * product, bytes: 6 * features },
+  };
 }

@@ -1,4 +1,4 @@
-"""Files of a row (files.ts) as tensors."""
+"""Files of the benchmarks as tensors."""
 import json
 from pathlib import Path
 
@@ -28,3 +28,9 @@ def load(module, tensors, prefix=''):
         raise ValueError(f'the file lacks {", ".join(missing)}')
     module.load_state_dict({name: state[name] for name in module.state_dict() if name in state}, strict=False)
     return module
+
+
+def batch_of(request, *names):
+    """Arrays of a kernel's problem (support/arrays.ts)."""
+    batch = read_safetensors(f"{request['folder']}/batch.safetensors")
+    return [batch[name] for name in names]

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Memory } from '../support/memory.js';
 import { Participant } from '../support/participant.js';
 import { median, timing } from '../support/statistics.js';
 import { type Contender, node, REFERENCE, takesPart } from './contenders.js';
@@ -8,7 +9,6 @@ import {
   type Accounted,
   FIRST_STEPS,
   type Greeting,
-  type Memory,
   type Mode,
   type Prepared,
   type Ran,

@@ -1,3 +1,4 @@
+import type { Memory } from '../support/memory.js';
 import type { OpAccount } from '../support/opCount.js';
 import type { Row } from './rows.js';
 
@@ -28,14 +29,6 @@ export type Request =
 export interface Greeting {
   /** Program, version, threads. */
   what: string;
-}
-
-/** Memory of a process, in bytes. */
-export interface Memory {
-  /** Resident before the steps. */
-  before: number;
-  /** The most that was resident during them. */
-  peak: number;
 }
 
 /** Answer to `prepare`. */

@@ -1,7 +1,8 @@
 import type { ClipConfig } from '../../lib/clip/config.js';
+import type { Memory } from '../support/memory.js';
 import { type Timing, table } from '../support/statistics.js';
 import { CONTENDERS, label, MODE_LABELS } from './contenders.js';
-import type { Accounted, Memory, Mode } from './protocol.js';
+import type { Accounted, Mode } from './protocol.js';
 import type { Row } from './rows.js';
 
 /** What the contenders took in one mode, by their names. */

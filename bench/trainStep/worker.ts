@@ -1,18 +1,14 @@
 /** A participant in Node: `worker.js VARIANT` (see `variants.ts`). */
-import { createInterface } from 'node:readline';
 import { tf } from '../../lib/runtime/tf.js';
 import { disposeTree, type TensorTree } from '../../lib/runtime/tree.js';
+import { watchMemory } from '../support/memory.js';
 import { accountOps } from '../support/opCount.js';
+import { participate } from '../support/participate.js';
 import { readRow, writeRow } from './files.js';
-import { watchMemory } from './memory.js';
 import { type Problem, problemOf } from './problem.js';
-import type { Accounted, Greeting, Prepared, Ran, Request } from './protocol.js';
+import type { Accounted, Prepared, Ran, Request } from './protocol.js';
 import { type Training, trainingOf } from './steps.js';
 import { type Running, startVariant } from './variants.js';
-
-const say = (answer: object): void => {
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
-};
 
 /** A row in a mode, with its state. */
 class Trained {
@@ -74,9 +70,8 @@ function run(trained: Trained, steps: number): Ran {
   return { seconds, memory };
 }
 
-async function serve(variant: string): Promise<void> {
-  const { what, run: runStep } = await startVariant(variant);
-  say({ what } satisfies Greeting);
+await participate(async () => {
+  const { what, run: runStep } = await startVariant(process.argv[2] ?? '');
   let trained: Trained | undefined;
   const answer = async (request: Request): Promise<Prepared | Ran | Accounted | object> => {
     if (request.do === 'write') {
@@ -97,13 +92,5 @@ async function serve(variant: string): Promise<void> {
     if (!ready) throw new Error('prepare first');
     return request.do === 'account' ? accountOps(() => void ready.step()) : run(ready, request.steps);
   };
-  for await (const line of createInterface({ input: process.stdin })) {
-    say(await answer(JSON.parse(line) as Request).catch((error) => ({ error: String(error?.message ?? error) })));
-  }
-}
-
-try {
-  await serve(process.argv[2] ?? '');
-} catch (error) {
-  say({ error: error instanceof Error ? error.message : String(error) });
-}
+  return { what, answer };
+});

@@ -1,33 +1,23 @@
-"""A participant in PyTorch; requests and answers (protocol.ts) are lines of JSON."""
-import json, os, sys
+"""A participant in PyTorch; requests and answers are those of protocol.ts."""
+from participant import serve
 
 
-def say(answer):
-    print(json.dumps(answer), flush=True)
-
-
-try:
+def load():
     import torch
     import training
-except ImportError as error:
-    say({'error': f'{sys.executable} has no PyTorch ({error})'})
-    sys.exit()
 
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-torch.set_num_threads(THREADS)
-say({'what': f'PyTorch {torch.__version__}, {THREADS} threads'})
-trained = None
-for line in sys.stdin:
-    request = json.loads(line)
-    try:
+    trained = None
+
+    def answer(request):
+        nonlocal trained
         if request['do'] == 'prepare':
             trained = None  # frees the last one first
             torch.compiler.reset()
             trained = training.Trained(request)
-            say({**trained.timed(request['steps']), 'formula': trained.formula})
-        elif request['do'] == 'account':
-            say(trained.account())
-        else:
-            say(trained.timed(request['steps']))
-    except Exception as error:
-        say({'error': f'{type(error).__name__}: {error}'})
+            return {**trained.timed(request['steps']), 'formula': trained.formula}
+        return trained.account() if request['do'] == 'account' else trained.timed(request['steps'])
+
+    return answer
+
+
+serve(load)

@@ -1,5 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Memory } from './protocol.js';
+
+/** Memory of a process, in bytes. */
+export interface Memory {
+  /** Resident before the work. */
+  before: number;
+  /** The most that was resident during it. */
+  peak: number;
+}
 
 /** Begins to watch the resident memory of this process; undefined where the system does not let it. */
 export function watchMemory(): (() => Memory) | undefined {

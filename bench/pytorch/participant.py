@@ -1,0 +1,24 @@
+"""A participant in PyTorch; requests and answers are lines of JSON."""
+import json, os, sys
+
+
+def say(answer):
+    print(json.dumps(answer), flush=True)
+
+
+def serve(load):
+    """`load` imports what needs PyTorch and gives the function from a request to its answer."""
+    try:
+        answer = load()
+        import torch
+    except ImportError as error:
+        say({'error': f'{sys.executable} has no PyTorch ({error})'})
+        return
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    torch.set_num_threads(threads)
+    say({'what': f'PyTorch {torch.__version__}, {threads} threads'})
+    for line in sys.stdin:
+        try:
+            say(answer(json.loads(line)))
+        except Exception as error:
+            say({'error': f'{type(error).__name__}: {error}'})
