@@ -51,7 +51,7 @@ def algebra_attention(x, table, p, scale):
     u = p['gk'] * (q @ p['wk'].T)
     unit = F.normalize(x, dim=-1)
     both = torch.cat([u, unit]) @ anchors.flatten(0, 1).T
-    scores, h = both.float().unflatten(1, mu.shape).chunk(2)
+    scores, h = both.to(mu.dtype).unflatten(1, mu.shape).chunk(2)
     a = ((scores - mu * u.sum(-1)[:, None, None]) / sigma).softmax(-1)
     norm = torch.einsum('bcm,cmn,bcn->bc', a, gram, a).clamp_min(1e-24).sqrt()
     return scale.exp() * (a * h).sum(-1) / norm
