@@ -1,0 +1,51 @@
+/** A participant in Node: `worker.js DECODING`. */
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { ViewPool } from '../../lib/data/loader/pool.js';
+import { PictureFiles, PixelCache } from '../../lib/data/pictureFiles.js';
+import type { Decoding } from '../../lib/training/views.js';
+import type { Prepare, Ran, Request } from './protocol.js';
+
+const say = (answer: object): void => {
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+};
+
+/** Batches prepared ahead, as the training loop has them. */
+const AHEAD = 4;
+
+function prepare({ folder, pictures, workers, batch, size }: Prepare, decode: Decoding) {
+  const ids = Array.from({ length: pictures }, (_, i) => `${i}.jpg`);
+  const labels = new Int32Array(pictures);
+  const loading = { pool: new ViewPool(workers) };
+  const images = new PictureFiles(ids, labels, (id) => join(folder, id), size, new PixelCache(0), loading);
+  const load = (epoch: number, from: number) => {
+    const indices = Array.from({ length: Math.min(batch, pictures - from) }, (_, i) => from + i);
+    const augment = { preset: 'imagenet' } as const;
+    return images.views(indices, size, { kind: 'train', augment, decode, seed: epoch, step: from, stream: 'view' });
+  };
+  return async (epoch: number): Promise<Ran> => {
+    const before = process.cpuUsage();
+    const start = performance.now();
+    const pending: ReturnType<typeof load>[] = [];
+    for (let from = 0; from < pictures || pending.length > 0; from += batch) {
+      if (from < pictures) pending.push(load(epoch, from));
+      if (pending.length > AHEAD || from >= pictures) await pending.shift();
+    }
+    const seconds = (performance.now() - start) / 1000;
+    const { user, system } = process.cpuUsage(before);
+    return { seconds, processor: (user + system) / 1e6 };
+  };
+}
+
+const decode = process.argv[2] as Decoding;
+say({ what: `vl-ltr, ${decode}, Node ${process.version}` });
+let run: ReturnType<typeof prepare> | undefined;
+for await (const line of createInterface({ input: process.stdin })) {
+  const request = JSON.parse(line) as Request;
+  try {
+    if (request.do === 'prepare') run = prepare(request, decode);
+    say(request.do === 'prepare' ? {} : await run!(request.epoch));
+  } catch (error) {
+    say({ error: error instanceof Error ? error.message : String(error) });
+  }
+}
