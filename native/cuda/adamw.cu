@@ -10,6 +10,7 @@
 
 #include "cuda/adamw.h"
 #include "cuda/device.h"
+#include "cuda/launch.cuh"
 #include "ops/adamw_call.h"
 
 namespace vlltr::cuda {
@@ -204,18 +205,22 @@ Status enqueue(Device& device, const Adamw& call) {
   const bool clipped = std::isfinite(call.clipNorm);
   const Vectors vectors{call.params, call.m, call.v, call.newParams, call.newM, call.newV};
   const auto norm = [&] {
-    adamwNorm<<<1, kFinishThreads, 0, stream>>>(squares, static_cast<int>(blocks), call.clipNorm,
-                                                call.gradNorm, clip);
+    return launch(stream, adamwNorm, 1, kFinishThreads, 0, squares, static_cast<int>(blocks), call.clipNorm,
+                  call.gradNorm, clip);
   };
+  const auto update = [&](auto kernel) {
+    return launch(stream, kernel, blocks, kThreads, 0, list, count, vectors, clip, squares);
+  };
+  cudaError_t error = cudaSuccess;
   if (blocks > 0 && clipped) {
-    adamwSquares<<<blocks, kThreads, 0, stream>>>(list, count, squares);
-    norm();
-    adamwUpdate<true><<<blocks, kThreads, 0, stream>>>(list, count, vectors, clip, squares);
+    error = launch(stream, adamwSquares, blocks, kThreads, 0, list, count, squares);
+    if (error == cudaSuccess) error = norm();
+    if (error == cudaSuccess) error = update(adamwUpdate<true>);
   } else {
-    if (blocks > 0) adamwUpdate<false><<<blocks, kThreads, 0, stream>>>(list, count, vectors, clip, squares);
-    norm();
+    if (blocks > 0) error = update(adamwUpdate<false>);
+    if (error == cudaSuccess) error = norm();
   }
-  return check(cudaGetLastError(), "starting adamw");
+  return check(error, "starting adamw");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "cuda/anchor_math.h"
 #include "cuda/device.h"
 #include "cuda/gemm.cuh"
+#include "cuda/launch.cuh"
 
 namespace vlltr::cuda {
 namespace {
@@ -85,7 +86,7 @@ template <int kImages, bool kGradient>
 __global__ void __launch_bounds__(kThreads) attendKernel(const __grid_constant__ Attend with) {
   // Rows of images, an anchor each; the padding spreads a warp's anchors over the banks.
   constexpr int kStride = kImages + 4;
-  extern __shared__ __align__(16) float shared[];
+  VLLTR_DYNAMIC_SHARED(float, shared, __align__(16));
   float *const a = shared, *const product = shared + with.classRows * kStride;
   const AttendCall& call = with.call;
   const AttendPart part(with, kImages);
@@ -160,13 +161,13 @@ __global__ void __launch_bounds__(kSumThreads) sumKernel(const double* terms, in
 }
 
 template <int kImages, bool kGradient>
-Status launch(cudaStream_t stream, const Attend& with) {
+Status attendSome(cudaStream_t stream, const Attend& with) {
   const auto tiles = static_cast<unsigned>((with.call.batch + kImages - 1) / kImages);
   const int bytes = 2 * with.classRows * (kImages + 4) * 4;
   auto* const kernel = attendKernel<kImages, kGradient>;
   VLLTR_RETURN_IF_ERROR(check(allowShared(kernel, bytes), "making room for the attention"));
-  kernel<<<dim3(static_cast<unsigned>(with.call.chunk.classes), tiles), kThreads, bytes, stream>>>(with);
-  return check(cudaGetLastError(), "attending");
+  const dim3 grid(static_cast<unsigned>(with.call.chunk.classes), tiles);
+  return check(launch(stream, kernel, grid, kThreads, bytes, with), "attending");
 }
 
 }  // namespace
@@ -196,14 +197,14 @@ Status attend(cudaStream_t stream, const AttendCall& call) {
   const Attend with(call);
   const bool few = call.table->mostClassRows <= kFewAnchors;
   if (call.dlogits != nullptr) {
-    return few ? launch<kManyImages, true>(stream, with) : launch<kFewImages, true>(stream, with);
+    return few ? attendSome<kManyImages, true>(stream, with) : attendSome<kFewImages, true>(stream, with);
   }
-  return few ? launch<kManyImages, false>(stream, with) : launch<kFewImages, false>(stream, with);
+  return few ? attendSome<kManyImages, false>(stream, with) : attendSome<kFewImages, false>(stream, with);
 }
 
 Status sumScaleTerms(cudaStream_t stream, const double* terms, int64_t count, float* sum) {
-  sumKernel<<<1, kSumThreads, 0, stream>>>(terms, count, sum);
-  return check(cudaGetLastError(), "summing the gradient of logitScale");
+  return check(launch(stream, sumKernel, 1, kSumThreads, 0, terms, count, sum),
+               "summing the gradient of logitScale");
 }
 
 }  // namespace vlltr::cuda

@@ -1,6 +1,7 @@
 #include "cuda/anchor_attend.cuh"
 #include "cuda/anchor_lines.cuh"
 #include "cuda/device.h"
+#include "cuda/launch.cuh"
 
 namespace vlltr::cuda {
 namespace {
@@ -69,14 +70,10 @@ Status attendByClass(cudaStream_t stream, const AttendCall& call) {
   const Attend with(call);
   const auto tiles = static_cast<unsigned>((call.batch + kClassImages - 1) / kClassImages);
   const dim3 grid(static_cast<unsigned>(call.chunk.classes), tiles);
-  if (call.dlogits == nullptr) {
-    attendClass<false, false><<<grid, kThreads, 0, stream>>>(with);
-  } else if (call.table->split()) {
-    attendClass<true, false><<<grid, kThreads, 0, stream>>>(with);
-  } else {
-    attendClass<true, true><<<grid, kThreads, 0, stream>>>(with);
-  }
-  return check(cudaGetLastError(), "attending by class");
+  const auto kernel = call.dlogits == nullptr ? attendClass<false, false>
+                      : call.table->split()   ? attendClass<true, false>
+                                              : attendClass<true, true>;
+  return check(launch(stream, kernel, grid, kThreads, 0, with), "attending by class");
 }
 
 }  // namespace vlltr::cuda

@@ -4,6 +4,7 @@
 #include "cuda/anchor_products.h"
 #include "cuda/device.h"
 #include "cuda/gemm.cuh"
+#include "cuda/launch.cuh"
 
 namespace vlltr::cuda {
 namespace {
@@ -43,7 +44,7 @@ struct Score {
 using ScoreShape = GemmShape<false, false>;
 
 __global__ void __launch_bounds__(ScoreShape::kThreads, 2) scoreKernel(const __grid_constant__ Score call) {
-  extern __shared__ __align__(128) char shared[];
+  VLLTR_DYNAMIC_SHARED(char, shared, __align__(128));
   const int rows = call.product.a.lines, columns = call.product.b.lines;
   // Blocks that run together share anchors, of which there are many more than queries.
   const int tilesDown = (rows + ScoreShape::kM - 1) / ScoreShape::kM;
@@ -79,7 +80,7 @@ constexpr int kGradientShared = GradientShape::kSharedBytes + static_cast<int>(s
 
 __global__ void __launch_bounds__(GradientShape::kThreads, 2)
     accumulateKernel(const __grid_constant__ Accumulate call) {
-  extern __shared__ __align__(128) char shared[];
+  VLLTR_DYNAMIC_SHARED(char, shared, __align__(128));
   const int rows = call.product.a.lines, columns = call.product.b.lines;
   const int tilesDown = (rows + GradientShape::kM - 1) / GradientShape::kM;
   const int firstRow = static_cast<int>(blockIdx.x) % tilesDown * GradientShape::kM;
@@ -123,8 +124,8 @@ Status score(cudaStream_t stream, const AnchorTableMemory& table, const AnchorQu
   VLLTR_RETURN_IF_ERROR(
       check(allowShared(scoreKernel, ScoreShape::kSharedBytes), "making room for the scores"));
   const int blocks = gemmBlocks<ScoreShape>(call.product.a.lines, call.product.b.lines);
-  scoreKernel<<<blocks, ScoreShape::kThreads, ScoreShape::kSharedBytes, stream>>>(call);
-  return check(cudaGetLastError(), "scoring anchors");
+  return check(launch(stream, scoreKernel, blocks, ScoreShape::kThreads, ScoreShape::kSharedBytes, call),
+               "scoring anchors");
 }
 
 int64_t gradientParts(int64_t batch, int64_t width, int64_t chunkRows, int multiprocessors) {
@@ -155,9 +156,9 @@ Status accumulate(cudaStream_t stream, const AnchorTableMemory& table, const Anc
   VLLTR_RETURN_IF_ERROR(
       check(allowShared(accumulateKernel, kGradientShared), "making room for the gradient"));
   const auto blocks = static_cast<unsigned>(gemmBlocks<GradientShape>(lines, static_cast<int>(query.width)));
-  accumulateKernel<<<dim3(blocks, static_cast<unsigned>(used)), GradientShape::kThreads, kGradientShared,
-                     stream>>>(call);
-  VLLTR_RETURN_IF_ERROR(check(cudaGetLastError(), "gathering the gradient of the queries"));
+  VLLTR_RETURN_IF_ERROR(check(launch(stream, accumulateKernel, dim3(blocks, static_cast<unsigned>(used)),
+                                     GradientShape::kThreads, kGradientShared, call),
+                              "gathering the gradient of the queries"));
   if (!table.split()) return Status();
   const Factor sums{bfloats(scores.sums), scores.classStride, scores.sumsLow, lines,
                     static_cast<int>(roundUp(chunk.classes, kTileK))};

@@ -1,6 +1,7 @@
 #include "cuda/anchor_query.h"
 #include "cuda/bfloat16.h"
 #include "cuda/device.h"
+#include "cuda/launch.cuh"
 #include "cuda/project.h"
 #include "cuda/reduce.cuh"
 
@@ -161,14 +162,13 @@ AnchorQueryGradient::AnchorQueryGradient(Arena& arena, int64_t batch, int64_t wi
 Status makeQuery(cudaStream_t stream, const AnchorAttentionInputs& call, const AnchorQuery& query) {
   const int64_t rows = query.batch, width = query.width;
   if (rows == 0) return Status();
-  normalise<<<blocks(rows), kThreads, 0, stream>>>(call, query);
-  VLLTR_RETURN_IF_ERROR(check(cudaGetLastError(), "normalising images"));
+  VLLTR_RETURN_IF_ERROR(
+      check(launch(stream, normalise, blocks(rows), kThreads, 0, call, query), "normalising images"));
   VLLTR_RETURN_IF_ERROR(
       project(stream, {rows, width, width, {query.normed, width, false}, {call.wq, width, false}, query.q}));
   VLLTR_RETURN_IF_ERROR(
       project(stream, {rows, width, width, {query.q, width, false}, {call.wk, width, true}, query.r}));
-  makeKeys<<<blocks(rows), kThreads, 0, stream>>>(call, query);
-  return check(cudaGetLastError(), "making the queries");
+  return check(launch(stream, makeKeys, blocks(rows), kThreads, 0, call, query), "making the queries");
 }
 
 Status queryGradient(cudaStream_t stream, const AnchorAttentionBackward& call, const AnchorQuery& query,
@@ -177,8 +177,9 @@ Status queryGradient(cudaStream_t stream, const AnchorAttentionBackward& call, c
   const auto images = [&](const float* data) { return Matrix{data, width, false}; };
   const auto across = [&](const float* data) { return Matrix{data, width, true}; };
   if (rows > 0) {
-    gather<<<blocks(rows), kThreads, 0, stream>>>(call, query, with, partial, parts);
-    VLLTR_RETURN_IF_ERROR(check(cudaGetLastError(), "gathering gradients"));
+    VLLTR_RETURN_IF_ERROR(
+        check(launch(stream, gather, blocks(rows), kThreads, 0, call, query, with, partial, parts),
+              "gathering gradients"));
   }
   VLLTR_RETURN_IF_ERROR(project(stream, {width, width, rows, across(with.dr), images(query.q), call.dwk}));
   VLLTR_RETURN_IF_ERROR(project(stream, {rows, width, width, images(with.dr), images(call.wk), with.dq}));
@@ -186,11 +187,12 @@ Status queryGradient(cudaStream_t stream, const AnchorAttentionBackward& call, c
       project(stream, {width, width, rows, across(query.normed), images(with.dq), call.dwq}));
   VLLTR_RETURN_IF_ERROR(
       project(stream, {rows, width, width, images(with.dq), across(call.wq), with.dnormed}));
-  sumColumns<<<blocks((width + kColumns - 1) / kColumns), kThreads, 0, stream>>>(call, query, with);
-  VLLTR_RETURN_IF_ERROR(check(cudaGetLastError(), "summing over images"));
+  VLLTR_RETURN_IF_ERROR(check(
+      launch(stream, sumColumns, blocks((width + kColumns - 1) / kColumns), kThreads, 0, call, query, with),
+      "summing over images"));
   if (rows == 0) return Status();
-  finish<<<blocks(rows), kThreads, 0, stream>>>(call, query, with);
-  return check(cudaGetLastError(), "finishing the images' gradient");
+  return check(launch(stream, finish, blocks(rows), kThreads, 0, call, query, with),
+               "finishing the images' gradient");
 }
 
 }  // namespace vlltr::cuda

@@ -3,6 +3,7 @@
 #include "cuda/anchor_table.h"
 #include "cuda/bfloat16.h"
 #include "cuda/device.h"
+#include "cuda/launch.cuh"
 #include "cuda/reduce.cuh"
 
 namespace vlltr::cuda {
@@ -156,13 +157,11 @@ Status fillAnchorTable(const AnchorTableMemory& table, int64_t first, int64_t en
   const auto classes = static_cast<unsigned>(end - first);
   const auto tiles = static_cast<unsigned>((table.mostClassRows + kTile - 1) / kTile);
   const cudaStream_t stream = table.device->data().stream;
-  store<<<classes, kThreads, 0, stream>>>(fill);
-  VLLTR_RETURN_IF_ERROR(check(cudaGetLastError(), "storing anchors"));
+  VLLTR_RETURN_IF_ERROR(check(launch(stream, store, classes, kThreads, 0, fill), "storing anchors"));
   if (tiles == 0) return Status();
-  measure<<<classes, kThreads, 0, stream>>>(fill);
-  VLLTR_RETURN_IF_ERROR(check(cudaGetLastError(), "measuring anchors"));
-  multiply<<<dim3(classes, tiles, tiles), kThreads, 0, stream>>>(fill);
-  return check(cudaGetLastError(), "multiplying anchors");
+  VLLTR_RETURN_IF_ERROR(check(launch(stream, measure, classes, kThreads, 0, fill), "measuring anchors"));
+  return check(launch(stream, multiply, dim3(classes, tiles, tiles), kThreads, 0, fill),
+               "multiplying anchors");
 }
 
 }  // namespace vlltr::cuda

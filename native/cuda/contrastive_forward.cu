@@ -7,6 +7,7 @@
 #include "cuda/contrastive_statistics.cuh"
 #include "cuda/enqueue.h"
 #include "cuda/features.cuh"
+#include "cuda/launch.cuh"
 #include "cuda/path.h"
 
 namespace vlltr::cuda {
@@ -19,7 +20,7 @@ struct TilesCall {
 
 template <class Shape, bool kTeacher>
 __global__ void __launch_bounds__(Shape::kThreads, 2) tiles(const __grid_constant__ TilesCall call) {
-  extern __shared__ __align__(128) char shared[];
+  VLLTR_DYNAMIC_SHARED(char, shared, __align__(128));
   using Group = BlockGroup<Shape>;
   static_assert(sizeof(StatisticsScratch<Group>) <= Shape::kSharedBytes && Shape::kM == kSimilarityTile);
   const Similarities& similarities = call.similarities;
@@ -61,9 +62,8 @@ cudaError_t launchTiles(cudaStream_t stream, const TilesCall& call) {
   constexpr int kBytes = kSimilarityBytes<Shape, kTeacher>;
   const cudaError_t error = allowShared(tiles<Shape, kTeacher>, kBytes);
   if (error != cudaSuccess) return error;
-  tiles<Shape, kTeacher>
-      <<<call.block.rowTiles * call.block.columnTiles, Shape::kThreads, kBytes, stream>>>(call);
-  return cudaGetLastError();
+  const int blocks = call.block.rowTiles * call.block.columnTiles;
+  return launch(stream, tiles<Shape, kTeacher>, blocks, Shape::kThreads, kBytes, call);
 }
 
 struct Workspace {

@@ -1,4 +1,5 @@
 #include "cuda/contrastive_gradient.cuh"
+#include "cuda/launch.cuh"
 
 namespace vlltr::cuda {
 namespace {
@@ -6,7 +7,7 @@ namespace {
 template <class Shape, bool kTeacher, bool kKept>
 __global__ void __launch_bounds__(Shape::kThreads, kKept ? 1 : 2)
     difference(const __grid_constant__ DifferenceCall call) {
-  extern __shared__ __align__(128) char shared[];
+  VLLTR_DYNAMIC_SHARED(char, shared, __align__(128));
   const Similarities& similarities = call.similarities;
   const DifferenceBlock& block = call.block;
   const TileAt at = tileOfBlock(blockIdx.x, block.rowTiles, block.columnTiles);
@@ -45,21 +46,20 @@ __global__ void __launch_bounds__(Shape::kThreads, kKept ? 1 : 2)
 using KeptShape = TileShape<128, 128, 4, 2, 2>;
 
 template <class Shape, bool kTeacher, bool kKept>
-cudaError_t launch(cudaStream_t stream, const DifferenceCall& call) {
+cudaError_t form(cudaStream_t stream, const DifferenceCall& call) {
   constexpr int kBytes = kSimilarityBytes<Shape, kTeacher>;
   const cudaError_t error = allowShared(difference<Shape, kTeacher, kKept>, kBytes);
   if (error != cudaSuccess) return error;
   const int blocks = call.block.rowTiles * call.block.columnTiles;
-  difference<Shape, kTeacher, kKept><<<blocks, Shape::kThreads, kBytes, stream>>>(call);
-  return cudaGetLastError();
+  return launch(stream, difference<Shape, kTeacher, kKept>, blocks, Shape::kThreads, kBytes, call);
 }
 
 /** Blocks take the images' tiles first, then the texts'. */
 template <class ImageShape, class TextShape>
 __global__ void __launch_bounds__(ImageShape::kThreads, 2)
     gradients(const __grid_constant__ FeatureGradients call, int imageBlocks) {
-  extern __shared__ __align__(128) char shared[];
-  const bool image = blockIdx.x < imageBlocks;
+  VLLTR_DYNAMIC_SHARED(char, shared, __align__(128));
+  const bool image = blockIdx.x < static_cast<unsigned>(imageBlocks);
   const Product& product = image ? call.image : call.text;
   float* to = image ? call.dimage : call.dtext;
   const bool add = image ? call.addImage : call.addText;
@@ -86,12 +86,11 @@ __global__ void __launch_bounds__(ImageShape::kThreads, 2)
 
 cudaError_t formDifference(cudaStream_t stream, const DifferenceCall& call, bool teacher, bool wideShared) {
   if (call.similarities.kept != nullptr) {
-    return teacher ? launch<KeptShape, true, true>(stream, call)
-                   : launch<KeptShape, false, true>(stream, call);
+    return teacher ? form<KeptShape, true, true>(stream, call) : form<KeptShape, false, true>(stream, call);
   }
-  if (!teacher) return launch<SimilarityShape<3>, false, false>(stream, call);
-  return wideShared ? launch<SimilarityShape<3>, true, false>(stream, call)
-                    : launch<SimilarityShape<2>, true, false>(stream, call);
+  if (!teacher) return form<SimilarityShape<3>, false, false>(stream, call);
+  return wideShared ? form<SimilarityShape<3>, true, false>(stream, call)
+                    : form<SimilarityShape<2>, true, false>(stream, call);
 }
 
 cudaError_t addFeatureGradients(cudaStream_t stream, const FeatureGradients& call) {
@@ -101,9 +100,8 @@ cudaError_t addFeatureGradients(cudaStream_t stream, const FeatureGradients& cal
   if (error != cudaSuccess) return error;
   const int images = gemmBlocks<ImageShape>(call.image.a.lines, call.image.b.lines);
   const int texts = gemmBlocks<TextShape>(call.text.a.lines, call.text.b.lines);
-  gradients<ImageShape, TextShape>
-      <<<images + texts, ImageShape::kThreads, ImageShape::kSharedBytes, stream>>>(call, images);
-  return cudaGetLastError();
+  return launch(stream, gradients<ImageShape, TextShape>, images + texts, ImageShape::kThreads,
+                ImageShape::kSharedBytes, call, images);
 }
 
 }  // namespace vlltr::cuda

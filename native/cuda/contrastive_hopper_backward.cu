@@ -5,6 +5,7 @@
 #include "cuda/contrastive_lines.cuh"
 #include "cuda/enqueue.h"
 #include "cuda/hopper_add.cuh"
+#include "cuda/launch.cuh"
 #include "cuda/reduce.cuh"
 
 namespace vlltr::cuda {
@@ -83,9 +84,9 @@ class Backward {
         VLLTR_RETURN_IF_ERROR(enqueueBlock(device, work, row, column));
       }
     }
-    sumProducts<<<1, kSumThreads, 0, device.stream>>>(work.products, products_, work.scalars,
-                                                      call_.dlogitScale);
-    return check(cudaGetLastError(), "summing the scale's gradient");
+    return check(launch(device.stream, sumProducts, 1, kSumThreads, 0, work.products, products_, work.scalars,
+                        call_.dlogitScale),
+                 "summing the scale's gradient");
   }
 
  private:

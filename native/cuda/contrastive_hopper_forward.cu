@@ -7,6 +7,7 @@
 #include "cuda/contrastive_hopper_statistics.cuh"
 #include "cuda/contrastive_lines.cuh"
 #include "cuda/enqueue.h"
+#include "cuda/launch.cuh"
 #include "cuda/reduce.cuh"
 
 namespace vlltr::cuda {
@@ -92,9 +93,9 @@ class Forward {
         list += listLength();
       }
     }
-    sumTargets<<<1, kSumThreads, 0, device.stream>>>(work.targets, targets_, work.scalars, call_.smoothing,
-                                                     call_.columns, call_.targetSum);
-    return check(cudaGetLastError(), "summing targets");
+    return check(launch(device.stream, sumTargets, 1, kSumThreads, 0, work.targets, targets_, work.scalars,
+                        call_.smoothing, call_.columns, call_.targetSum),
+                 "summing targets");
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include "cuda/contrastive_hopper_lines.cuh"
 #include "cuda/contrastive_math.h"
+#include "cuda/launch.cuh"
 #include "cuda/mma.cuh"
 #include "cuda/reduce.cuh"
 
@@ -77,11 +78,12 @@ __global__ void __launch_bounds__(kHopperLines) lay(const __grid_constant__ Hopp
 
 cudaError_t layHopperLines(cudaStream_t stream, const HopperLinesCall& call) {
   const ContrastiveInputs& inputs = call.inputs;
-  count<<<static_cast<unsigned>((inputs.columns + kCountThreads - 1) / kCountThreads), kCountThreads, 0,
-          stream>>>(inputs.columnLabels, inputs.columns, call.classes);
+  const auto blocks = static_cast<unsigned>((inputs.columns + kCountThreads - 1) / kCountThreads);
+  const cudaError_t error =
+      launch(stream, count, blocks, kCountThreads, 0, inputs.columnLabels, inputs.columns, call.classes);
+  if (error != cudaSuccess) return error;
   const int64_t most = std::max(hopperLineTiles(inputs.rows), hopperLineTiles(inputs.columns));
-  lay<<<dim3(static_cast<unsigned>(most), 2), kHopperLines, 0, stream>>>(call);
-  return cudaGetLastError();
+  return launch(stream, lay, dim3(static_cast<unsigned>(most), 2), kHopperLines, 0, call);
 }
 
 }  // namespace vlltr::cuda

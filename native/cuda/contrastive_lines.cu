@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "cuda/contrastive_lines.cuh"
+#include "cuda/launch.cuh"
 #include "cuda/reduce.cuh"
 
 namespace vlltr::cuda {
@@ -103,27 +104,23 @@ __global__ void __launch_bounds__(32)
 
 cudaError_t mergeLines(cudaStream_t stream, const LineMerge& rows, const LineMerge& columns, bool teacher) {
   const dim3 grid(static_cast<unsigned>((std::max(rows.lines, columns.lines) + kLines - 1) / kLines), 2);
-  mergeTiles<<<grid, kLines * kSlices, 0, stream>>>(rows, columns, teacher);
-  return cudaGetLastError();
+  return launch(stream, mergeTiles, grid, kLines * kSlices, 0, rows, columns, teacher);
 }
 
 cudaError_t sumTargets(cudaStream_t stream, const float2* tiles, int64_t count, float smoothing,
                        int64_t columns, float* targetSum) {
-  targets<<<1, kSumThreads, 0, stream>>>(tiles, count, smoothing, columns, targetSum);
-  return cudaGetLastError();
+  return launch(stream, targets, 1, kSumThreads, 0, tiles, count, smoothing, columns, targetSum);
 }
 
 cudaError_t rangeOfLines(cudaStream_t stream, const LineRange& rows, const LineRange& columns, bool teacher) {
   const int64_t most = std::max(rows.lines, columns.lines);
-  range<<<dim3(static_cast<unsigned>((most + kRangeLines - 1) / kRangeLines), 2), 32, 0, stream>>>(
-      rows, columns, teacher);
-  return cudaGetLastError();
+  const dim3 grid(static_cast<unsigned>((most + kRangeLines - 1) / kRangeLines), 2);
+  return launch(stream, range, grid, 32, 0, rows, columns, teacher);
 }
 
 cudaError_t sumProducts(cudaStream_t stream, const float* parts, int64_t count, const float* factor,
                         float* sum) {
-  products<<<1, kSumThreads, 0, stream>>>(parts, count, factor, sum);
-  return cudaGetLastError();
+  return launch(stream, products, 1, kSumThreads, 0, parts, count, factor, sum);
 }
 
 }  // namespace vlltr::cuda

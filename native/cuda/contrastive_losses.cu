@@ -1,6 +1,7 @@
 #include "cuda/contrastive.h"
 #include "cuda/contrastive_math.h"
 #include "cuda/device.h"
+#include "cuda/launch.cuh"
 #include "cuda/reduce.cuh"
 
 namespace vlltr::cuda {
@@ -43,8 +44,8 @@ __global__ void __launch_bounds__(kMergeThreads)
 Status contrastive(Device& device, const ContrastiveLosses& call) {
   const std::lock_guard lock(device.data().enqueue);
   const Current current(device);
-  losses<<<1, kLossThreads, 0, device.data().stream>>>(call);
-  return check(cudaGetLastError(), "starting the contrastive losses");
+  return check(launch(device.data().stream, losses, 1, kLossThreads, 0, call),
+               "starting the contrastive losses");
 }
 
 Status mergeContrastive(Device& device, int64_t n, const ContrastiveStatistics& other,
@@ -52,8 +53,8 @@ Status mergeContrastive(Device& device, int64_t n, const ContrastiveStatistics& 
   const std::lock_guard lock(device.data().enqueue);
   const Current current(device);
   const auto blocks = static_cast<unsigned>((n + kMergeThreads - 1) / kMergeThreads);
-  mergeStatistics<<<blocks, kMergeThreads, 0, device.data().stream>>>(n, other, into);
-  return check(cudaGetLastError(), "merging statistics");
+  return check(launch(device.data().stream, mergeStatistics, blocks, kMergeThreads, 0, n, other, into),
+               "merging statistics");
 }
 
 }  // namespace vlltr::cuda

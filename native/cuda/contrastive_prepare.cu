@@ -1,4 +1,5 @@
 #include "cuda/contrastive_prepare.cuh"
+#include "cuda/launch.cuh"
 
 namespace vlltr::cuda {
 namespace {
@@ -41,8 +42,7 @@ __global__ void __launch_bounds__(kThreads)
 cudaError_t prepareContrastive(cudaStream_t stream, const ContrastiveInputs& inputs, const float* dloss,
                                ContrastiveScalars* scalars, float* weights) {
   const auto blocks = static_cast<unsigned>((inputs.rows + kRows - 1) / kRows);
-  prepare<<<blocks, kThreads, 0, stream>>>(inputs, dloss, scalars, weights);
-  return cudaGetLastError();
+  return launch(stream, prepare, blocks, kThreads, 0, inputs, dloss, scalars, weights);
 }
 
 cudaError_t hasWideShared(int ordinal, bool* wide) {

@@ -4,6 +4,7 @@
 
 #include "cuda/contrastive_group.cuh"
 #include "cuda/contrastive_math.h"
+#include "cuda/contrastive_scratch.cuh"
 #include "cuda/mma.cuh"
 
 /** The forward pass's epilogue: what a tile of S and of the teacher's S adds to the statistics and the
@@ -21,14 +22,6 @@ struct StatisticsBlock {
   int rowStride = 0, columnStride = 0;
   int rowTiles = 0, columnTiles = 0;  // of this block
   float2* targets = nullptr;          // a tile's sum of S / n(y) over its row's class, and its sum of S
-};
-
-template <class Group>
-struct StatisticsScratch {
-  float range[Group::kWarps][4];
-  float targets[Group::kWarps][2];
-  float rows[kPartialFloats][Group::kWarpsN][Group::kRows];
-  float columns[kPartialFloats][Group::kWarpsM][Group::kColumns];
 };
 
 template <class Group, bool kTeacher, class Student, class Teacher>
@@ -51,12 +44,14 @@ class TileStatistics {
       sumLineByLine();
     }
     Group::sync();
-    writeLines(scratch_.rows, block.rows - firstRow_,
-               block.rowPartials + static_cast<int64_t>(tileColumn) * block.rowStride + firstRow_,
-               static_cast<int64_t>(block.columnTiles) * block.rowStride);
-    writeLines(scratch_.columns, block.columns - firstColumn_,
-               block.columnPartials + static_cast<int64_t>(tileRow) * block.columnStride + firstColumn_,
-               static_cast<int64_t>(block.rowTiles) * block.columnStride);
+    writeLines<Group, kTeacher>(
+        scratch_.rows, block.rows - firstRow_,
+        block.rowPartials + static_cast<int64_t>(tileColumn) * block.rowStride + firstRow_,
+        static_cast<int64_t>(block.columnTiles) * block.rowStride);
+    writeLines<Group, kTeacher>(
+        scratch_.columns, block.columns - firstColumn_,
+        block.columnPartials + static_cast<int64_t>(tileRow) * block.columnStride + firstColumn_,
+        static_cast<int64_t>(block.rowTiles) * block.columnStride);
     if (Group::thread() == 0) {
       float2 sum = {0, 0};
       for (int w = 0; w < Group::kWarps; ++w)
@@ -274,30 +269,6 @@ class TileStatistics {
     match = sumOverWarp(match), all = sumOverWarp(all);
     if (Group::lane() != 0) return;
     scratch_.targets[Group::warp()][0] = match, scratch_.targets[Group::warp()][1] = all;
-  }
-
-  /** Puts the warps' parts of each line together: `to`[v * plane + line]. */
-  template <int kWarps, int kLines>
-  __device__ __forceinline__ void writeLines(const float (&parts)[kPartialFloats][kWarps][kLines], int lines,
-                                             float* to, int64_t plane) {
-    for (int line = Group::thread(); line < kLines && line < lines; line += Group::kThreads) {
-      Partial sum;
-#pragma unroll
-      for (int w = 0; w < kWarps; ++w) {
-        Partial part;
-        part.most = parts[0][w][line], part.sum = parts[1][w][line];
-        if constexpr (kTeacher) {
-          part.teacherMost = parts[2][w][line], part.teacherSum = parts[3][w][line];
-          part.teacherProduct = parts[4][w][line];
-        }
-        sum = w == 0 ? part : merge(sum, part);
-      }
-      to[line] = sum.most, to[plane + line] = sum.sum;
-      if constexpr (kTeacher) {
-        to[2 * plane + line] = sum.teacherMost, to[3 * plane + line] = sum.teacherSum;
-        to[4 * plane + line] = sum.teacherProduct;
-      }
-    }
   }
 
   const StatisticsBlock& block_;

@@ -2,6 +2,7 @@
 
 #include "cuda/bfloat16.h"
 #include "cuda/features.cuh"
+#include "cuda/launch.cuh"
 
 namespace vlltr::cuda {
 namespace {
@@ -59,12 +60,7 @@ cudaError_t convertFeatures(cudaStream_t stream, const FeatureConversion (&list)
   // Enough blocks for any card to be full; what is left is looped over.
   const dim3 grid(static_cast<unsigned>(std::min<int64_t>((most + kThreads - 1) / kThreads, 4096)),
                   static_cast<unsigned>(count));
-  if (split) {
-    convert<true><<<grid, kThreads, 0, stream>>>(all);
-  } else {
-    convert<false><<<grid, kThreads, 0, stream>>>(all);
-  }
-  return cudaGetLastError();
+  return launch(stream, split ? convert<true> : convert<false>, grid, kThreads, 0, all);
 }
 
 }  // namespace vlltr::cuda

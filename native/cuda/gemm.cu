@@ -1,11 +1,12 @@
 #include "cuda/gemm.cuh"
+#include "cuda/launch.cuh"
 
 namespace vlltr::cuda {
 namespace {
 
 template <class Shape>
 __global__ void __launch_bounds__(Shape::kThreads, 2) gemmKernel(const __grid_constant__ Gemm call) {
-  extern __shared__ __align__(128) char shared[];
+  VLLTR_DYNAMIC_SHARED(char, shared, __align__(128));
   const int rows = call.product.a.lines, columns = call.product.b.lines;
   const TileAt at =
       tileOfBlock(blockIdx.x, (rows + Shape::kM - 1) / Shape::kM, (columns + Shape::kN - 1) / Shape::kN);
@@ -19,20 +20,20 @@ __global__ void __launch_bounds__(Shape::kThreads, 2) gemmKernel(const __grid_co
 }
 
 template <bool kTransposedA, bool kTransposedB>
-cudaError_t launch(cudaStream_t stream, const Gemm& call) {
+cudaError_t multiply(cudaStream_t stream, const Gemm& call) {
   using Shape = GemmShape<kTransposedA, kTransposedB>;
   const cudaError_t error = allowShared(gemmKernel<Shape>, Shape::kSharedBytes);
   if (error != cudaSuccess) return error;
   const int blocks = gemmBlocks<Shape>(call.product.a.lines, call.product.b.lines);
-  gemmKernel<Shape><<<blocks, Shape::kThreads, Shape::kSharedBytes, stream>>>(call);
-  return cudaGetLastError();
+  return launch(stream, gemmKernel<Shape>, blocks, Shape::kThreads, Shape::kSharedBytes, call);
 }
 
 }  // namespace
 
 cudaError_t gemm(cudaStream_t stream, const Gemm& call, bool transposedA, bool transposedB) {
-  if (transposedA) return transposedB ? launch<true, true>(stream, call) : launch<true, false>(stream, call);
-  return transposedB ? launch<false, true>(stream, call) : launch<false, false>(stream, call);
+  if (transposedA)
+    return transposedB ? multiply<true, true>(stream, call) : multiply<true, false>(stream, call);
+  return transposedB ? multiply<false, true>(stream, call) : multiply<false, false>(stream, call);
 }
 
 }  // namespace vlltr::cuda

@@ -1,5 +1,5 @@
 // Hopper's own instructions, one function each: barriers in shared memory, bulk tensor copies, clusters,
-// registers that move between warpgroups. Only hopper.cuh includes this.
+// registers that move between warpgroups. Only the headers hopper_*.cuh include this.
 #pragma once
 
 #include <cuda.h>

@@ -1,4 +1,5 @@
 #include "cuda/device.h"
+#include "cuda/launch.cuh"
 #include "cuda/project.h"
 #include "cuda/reduce.cuh"
 #include "cuda/tf32.cuh"
@@ -138,14 +139,10 @@ Status project(cudaStream_t stream, const Projection& call) {
   const dim3 grid(static_cast<unsigned>((call.rows + kEdge - 1) / kEdge),
                   static_cast<unsigned>((call.columns + kEdge - 1) / kEdge));
   // A's depth is contiguous unless it is transposed, B's where it is.
-  if (call.a.transposed) {
-    call.b.transposed ? run<false, true><<<grid, kThreads, 0, stream>>>(call)
-                      : run<false, false><<<grid, kThreads, 0, stream>>>(call);
-  } else {
-    call.b.transposed ? run<true, true><<<grid, kThreads, 0, stream>>>(call)
-                      : run<true, false><<<grid, kThreads, 0, stream>>>(call);
-  }
-  return check(cudaGetLastError(), "multiplying small matrices");
+  const auto kernel = call.a.transposed   ? call.b.transposed ? run<false, true> : run<false, false>
+                      : call.b.transposed ? run<true, true>
+                                          : run<true, false>;
+  return check(launch(stream, kernel, grid, kThreads, 0, call), "multiplying small matrices");
 }
 
 }  // namespace vlltr::cuda
