@@ -92,14 +92,15 @@ struct Step {
 };
 
 void checkStep(Selftest& test) {
-  Step step({test.seed()}, 5'000'011);
+  Step step({test.seed()}, test.small() ? 100'011 : 5'000'011);
   compare(test, "hosted adamw", step.outputs, 1e-5,
           [&](Device* device, int which) { return step.run(device, which); });
   // Callers on several threads share the device's buffer.
   std::vector<std::unique_ptr<Step>> steps;
   std::vector<Status> done(3);
   std::vector<std::thread> threads;
-  for (size_t i = 0; i < done.size(); ++i) steps.push_back(std::make_unique<Step>(Random{7}, 2'000'003));
+  for (size_t i = 0; i < done.size(); ++i)
+    steps.push_back(std::make_unique<Step>(Random{7}, test.small() ? 20'003 : 2'000'003));
   for (size_t i = 0; i < done.size(); ++i) {
     threads.emplace_back([&, i] { done[i] = steps[i]->run(&test.device(), 1); });
   }

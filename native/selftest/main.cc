@@ -13,7 +13,8 @@ namespace {
 
 constexpr int kWrong = 2, kSkipped = 77;
 constexpr char kUsage[] =
-    "usage: vlltr_selftest [--bench] [--op NAME]... [--seed N] [--device N] [--json FILE] [--verbose]\n"
+    "usage: vlltr_selftest [--bench] [--op NAME]... [--seed N] [--device N] [--json FILE] [--small] "
+    "[--verbose]\n"
     "ops:";
 
 struct Command {
@@ -32,6 +33,8 @@ bool parse(int count, char** words, Command* command) {
     const std::string word = words[i];
     if (word == "--bench") {
       command->options.bench = true;
+    } else if (word == "--small") {
+      command->options.small = true;
     } else if (word == "--verbose") {
       command->options.verbose = true;
     } else if (i + 1 == count) {

@@ -84,7 +84,7 @@ SelftestReport::Op runOp(Device& device, const Checked& checked, const SelftestO
     if (line.starts_with("FAILED")) op.failures.push_back(line.substr(line.find_first_not_of(' ', 6)));
     if (options.verbose || !line.starts_with("  ok")) say(line);
   };
-  Selftest test(device, options.seed, hear);
+  Selftest test(device, options.seed, options.small, hear);
   try {
     run(test, checked, options.bench);
     if (checked.paths && cuda::takesHopper(device)) {

@@ -14,6 +14,7 @@ struct SelftestOptions {
   uint64_t seed = 0;             // of the inputs
   int device = 0;
   bool bench = false;    // timings too
+  bool small = false;    // without the sizes that only a card is quick at
   bool verbose = false;  // says the checks that hold too
 };
 

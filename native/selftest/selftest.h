@@ -26,10 +26,12 @@ struct SelftestTiming {
 class Selftest {
  public:
   using Say = std::function<void(const std::string& line)>;
-  Selftest(Device& device, uint64_t seed, Say say)
-      : device_(device), state_(seed | 1), say_(std::move(say)) {}
+  Selftest(Device& device, uint64_t seed, bool small, Say say)
+      : device_(device), state_(seed | 1), small_(small), say_(std::move(say)) {}
 
   Device& device() { return device_; }
+  /** Whether sizes that only a card is quick at are left out. */
+  bool small() const { return small_; }
   uint64_t seed();
   /** Counts a check: fails it where `error` is not at most `allowed` (NaN included). */
   void expect(const std::string& what, double error, double allowed);
@@ -50,6 +52,7 @@ class Selftest {
  private:
   Device& device_;
   uint64_t state_;
+  bool small_;
   Say say_;
   std::string qualifier_;
   int passed_ = 0, failed_ = 0;

@@ -1,6 +1,6 @@
-// Builds and runs the tests of native/: as shipped, under AddressSanitizer with UndefinedBehaviorSanitizer, under
-// ThreadSanitizer, and the CUDA kernels, which are compiled, looked at as ptxas tells of them and, where there is a
-// card, checked on it.
+// Builds and runs the tests of native/: as shipped (with the CUDA kernels in an emulator, emulator/), under
+// AddressSanitizer with UndefinedBehaviorSanitizer, under ThreadSanitizer, and the CUDA kernels, which are compiled,
+// looked at as ptxas tells of them and, where there is a card, checked on it.
 // Usage: node native/test/run.mjs [plain] [address] [thread] [cuda]     (default: all four)
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

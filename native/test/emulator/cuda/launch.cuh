@@ -1,0 +1,20 @@
+// In place of native/cuda/launch.cuh.
+#pragma once
+
+#include <cuda_runtime.h>
+
+namespace vlltr::cuda {
+
+#define VLLTR_DYNAMIC_SHARED(type, name, ...) \
+  type* const name = reinterpret_cast<type*>(emulator::here.shared)
+
+template <class... Parameters, class... Arguments>
+[[nodiscard]] cudaError_t launch(cudaStream_t, void (*kernel)(Parameters...), dim3 grid, int threads,
+                                 int shared, const Arguments&... arguments) {
+  emulator::run(
+      {{grid.x, grid.y, grid.z}, {static_cast<unsigned>(threads), 1, 1}, static_cast<size_t>(shared)},
+      [&] { kernel(arguments...); });
+  return cudaSuccess;
+}
+
+}  // namespace vlltr::cuda
