@@ -4,50 +4,65 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findNvcc, NVCC_PLACES } from '../native/cuda/find_nvcc.mjs';
+import { buildCuda } from '../native/cuda/build.mjs';
+import { NVCC_PLACES } from '../native/cuda/find_nvcc.mjs';
 import { checkPortable } from './portable.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** What NVIDIA's static runtime calls is in libc.so itself from here on. */
 const OLDEST_GLIBC = '2.34';
+/**
+ * Cards that find their own code in the package. That of 8.0 serves 8.6 and 8.9 as it is: code of their own has the same
+ * instructions to 0.1 %, in another order, and would be as large again. Later cards compile PTX of 8.0 when they first need
+ * it, to code of the same size as from PTX of their own; but that took 14 s for one of 17 files, so those there are have theirs.
+ */
+const TARGETS = '80;90a;100;120';
 
-const at = process.argv.indexOf('--out');
-if (at < 0 || !process.argv[at + 1]) {
-  process.stderr.write('usage: node lib/prebuildCuda.mjs --out FOLDER\n');
-  process.exit(2);
-}
-if (!findNvcc()) throw new Error(`there is no nvcc (looked for in ${NVCC_PLACES})`);
-const out = resolve(process.argv[at + 1]);
-const { version, license, engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const { CUDA_PACKAGE: name } = await import('../dist/bindings/cudaPackage.js');
-await import('../native/cuda/build.mjs');
+/** Makes `folder` the package around `addon`, of this version or another. */
+export async function layCudaPackage(folder, addon, version = undefined) {
+  const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { CUDA_PACKAGE: name } = await import('../dist/bindings/cudaPackage.js');
+  const manifest = {
+    name,
+    version: version ?? own.version,
+    description: 'CUDA kernels of vl-ltr, prebuilt',
+    license: 'SEE LICENSE IN README.md',
+    ...(own.repository && { repository: own.repository }),
+    os: [process.platform],
+    cpu: [process.arch],
+    engines: own.engines,
+    files: ['vl_ltr.node', 'LICENSE'],
+  };
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(addon, join(folder, 'vl_ltr.node'));
+  copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  writeFileSync(
+    join(folder, 'README.md'),
+    `# ${name}
 
-rmSync(out, { recursive: true, force: true });
-mkdirSync(out, { recursive: true });
-const addon = join(out, 'vl_ltr.node');
-copyFileSync(join(root, 'build/native-cuda/Release/vl_ltr.node'), addon);
-checkPortable(addon, OLDEST_GLIBC);
-copyFileSync(join(root, 'LICENSE'), join(out, 'LICENSE'));
-const manifest = {
-  name,
-  version,
-  description: 'CUDA kernels of vl-ltr, prebuilt',
-  license: 'SEE LICENSE IN README.md',
-  os: [process.platform],
-  cpu: [process.arch],
-  engines,
-  files: ['vl_ltr.node', 'LICENSE'],
-};
-writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-writeFileSync(
-  join(out, 'README.md'),
-  `# ${name}
+The native addon of vl-ltr ${manifest.version} with its CUDA kernels. vl-ltr of the same version loads it where there is an
+NVIDIA card of compute capability 8.0 or later, NVIDIA's driver 580 or later, and glibc ${OLDEST_GLIBC} or later.
 
-The native addon of vl-ltr ${version} with its CUDA kernels. vl-ltr of the same version loads it where there is an NVIDIA
-card of compute capability 8.0 or later, NVIDIA's driver 580 or later, and glibc ${OLDEST_GLIBC} or later.
-
-Licence: ${license}. The addon holds NVIDIA's CUDA runtime library (cudart), Copyright NVIDIA Corporation, distributed under
+Licence: ${own.license}. The addon holds NVIDIA's CUDA runtime library (cudart), Copyright NVIDIA Corporation, distributed under
 the End User License Agreement of the CUDA Toolkit (https://docs.nvidia.com/cuda/eula/).
 `,
-);
-process.stderr.write(`prebuilds: ${name} ${version} in ${out}\n`);
+  );
+  return `${name} ${manifest.version}`;
+}
+
+async function main() {
+  const at = process.argv.indexOf('--out');
+  if (at < 0 || !process.argv[at + 1]) {
+    process.stderr.write('usage: node lib/prebuildCuda.mjs --out FOLDER\n');
+    process.exit(2);
+  }
+  const addon = buildCuda('build/prebuild-cuda', TARGETS);
+  if (!addon) throw new Error(`there is no nvcc (looked for in ${NVCC_PLACES})`);
+  checkPortable(addon, OLDEST_GLIBC);
+  const folder = resolve(process.argv[at + 1]);
+  process.stderr.write(`prebuilds: ${await layCudaPackage(folder, addon)} in ${folder}\n`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

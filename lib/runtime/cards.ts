@@ -9,10 +9,12 @@ export const LEAST_DRIVER = 580;
 const NONE: CudaInfo = { built: false, cards: [], checked: [] };
 
 /**
- * The cards that the addon's kernels see, asked for in a process of its own: a driver that hangs or crashes is then an
- * answer too. Never throws.
+ * The cards that the CUDA kernels see, those of the addon that would be taken where there is a card: asked for in a process
+ * of its own, since a driver that hangs or crashes is then an answer too. Never throws.
  */
-export function probeCards(path = addonCandidates().find((candidate) => existsSync(candidate))): CudaInfo {
+export function probeCards(
+  path = addonCandidates(process.env, true).find((candidate) => existsSync(candidate)),
+): CudaInfo {
   if (!path) return { ...NONE, why: 'the native addon is not there' };
   const code = 'process.stdout.write(JSON.stringify(require(process.argv[1]).cuda()))';
   const { status, signal, error, stdout, stderr } = spawnSync(process.execPath, ['-e', code, path], {

@@ -185,6 +185,7 @@ export function findLacks(found: Findings): Lack[] {
   if (found.platform.endsWith('-x64') && !found.features.includes('avx2')) {
     lack('The processor has no AVX2', 'Computing works, slowly: prefer a processor with AVX2 or AVX-512.');
   }
+  if (found.cudaMismatch) lack('The package of CUDA kernels cannot serve', `${found.cudaMismatch}.`);
   if (found.gpu.driver) lacks.push(...cardLacks(found));
   return lacks;
 }
@@ -207,7 +208,7 @@ function cardLacks({ runtime, installed, gpu, cuda, cudaMismatch, platform }: Fi
       remedy: `Install NVIDIA's driver ${LEAST_DRIVER} or later (CUDA 13).`,
     });
   } else if (cudaMismatch) {
-    lacks.push({ what: 'The package of CUDA kernels cannot serve', remedy: `${cudaMismatch}.` });
+    // Told already; what there is of CUDA beside it is no matter.
   } else if (!cuda.built) {
     lacks.push({
       what: 'The addon in use has no CUDA kernels',

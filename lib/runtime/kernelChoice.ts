@@ -25,13 +25,14 @@ export async function chooseKernels(
   if (wanted === 'tfjs') return none;
   const route = wanted === 'auto' ? (where.backend === 'tensorflow' ? 'tensorflow' : 'node') : wanted;
   try {
-    const { loadAddon, registerTensorFlowOps } = await import('../../bindings/load.js');
+    const { installedCudaPackage, loadAddon, registerTensorFlowOps } = await import('../../bindings/load.js');
     const addon = loadAddon();
     if (route === 'tensorflow') {
       registerTensorFlowOps();
       return { kernels: route, kernelDevice: where.device, addon: true };
     }
-    return { kernels: route, kernelDevice: chooseDevice(choice.device, addon, reasons), addon: true };
+    const mismatch = () => installedCudaPackage().mismatch;
+    return { kernels: route, kernelDevice: chooseDevice(choice.device, addon, mismatch, reasons), addon: true };
   } catch (error) {
     // A forced instruction set, thread count or device that cannot be had is refused, whatever the route.
     if (error instanceof VlltrError && error.code === 'ERR_BACKEND') throw error;
@@ -49,13 +50,19 @@ export async function chooseKernels(
 }
 
 /** Lets the addon compute on the first card where it can and may; on the CPU else. */
-function chooseDevice(wanted: Choice['device'], addon: { useDevice(device: number): void }, reasons: string[]): Device {
+function chooseDevice(
+  wanted: Choice['device'],
+  addon: { useDevice(device: number): void },
+  mismatch: () => string | undefined,
+  reasons: string[],
+): Device {
   if (wanted === 'cpu' || (wanted === 'auto' && !gpuPresent())) return 'cpu';
   try {
     addon.useDevice(0);
     return 'cuda';
   } catch (error) {
-    const cause = `Kernels node cannot use a card: ${oneLine(error)}`;
+    const other = mismatch();
+    const cause = `Kernels node cannot use a card: ${oneLine(error)}${other ? ` (${other})` : ''}`;
     if (wanted === 'cuda') throw new VlltrError('ERR_BACKEND', cause, { cause: error });
     reasons.push(cause);
     return 'cpu';

@@ -2,18 +2,23 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Choice } from '../../lib/runtime/choice.js';
 
 /** What the addon and the machine are like. */
-const machine = { card: true, refuses: '' };
+const machine = { card: true, refuses: '', mismatch: undefined as string | undefined };
 const useDevice = vi.fn();
 const registerTensorFlowOps = vi.fn();
 
 beforeEach(() => {
   vi.stubEnv('VLLTR_ISA', '');
-  vi.doMock('../../bindings/load.js', () => ({ loadAddon: () => ({ useDevice }), registerTensorFlowOps }));
+  const installedCudaPackage = () => ({ mismatch: machine.mismatch });
+  vi.doMock('../../bindings/load.js', () => ({
+    loadAddon: () => ({ useDevice }),
+    installedCudaPackage,
+    registerTensorFlowOps,
+  }));
   vi.doMock('../../lib/runtime/hardware.js', () => ({ gpuPresent: () => machine.card }));
   useDevice.mockReset().mockImplementation(() => {
     if (machine.refuses) throw new Error(machine.refuses);
   });
-  Object.assign(machine, { card: true, refuses: '' });
+  Object.assign(machine, { card: true, refuses: '', mismatch: undefined });
 });
 afterEach(() => {
   vi.doUnmock('../../bindings/load.js');
@@ -49,6 +54,8 @@ describe('where the package computes its own ops', () => {
     const { kernelDevice, reasons } = await choose({});
     expect(kernelDevice).toBe('cpu');
     expect(reasons).toEqual([expect.stringContaining('this build has no CUDA kernels')]);
+    machine.mismatch = 'vl-ltr-cuda 0.2.0 is installed beside vl-ltr 0.1.0';
+    expect((await choose({})).reasons).toEqual([expect.stringMatching(/no CUDA kernels \(vl-ltr-cuda 0\.2\.0 is/)]);
     await expect(choose({ device: 'cuda' })).rejects.toMatchObject({ code: 'ERR_BACKEND' });
     machine.card = false; // the driver has the last word
     machine.refuses = 'no NVIDIA driver is loaded';
@@ -60,6 +67,7 @@ describe('where the package computes its own ops', () => {
       loadAddon: () => {
         throw new Error('no addon here');
       },
+      installedCudaPackage: () => ({}),
       registerTensorFlowOps,
     }));
     await expect(choose({ device: 'cuda' })).rejects.toThrow(/Device cuda was asked for, but .*no addon here/);
