@@ -16,6 +16,17 @@ using simd::load;
 using simd::loadWide;
 using simd::store;
 
+/** To where vectors may be anywhere, and past the caches, to whole ones. */
+struct Stored {
+  template <class Vector>
+  static inline void put(float* to, Vector vector) {
+    store(to, vector);
+  }
+};
+struct Streamed {
+  static inline void put(float* to, FloatVector vector) { simd::stream(to, vector); }
+};
+
 template <class Wide>
 inline Wide square(const float* x) {
   const Wide wide = loadWide<Wide>(x);
@@ -36,7 +47,7 @@ double squares(int64_t count, const float* grad) {
   return total;
 }
 
-template <class Vector>
+template <class Vector, class How = Stored>
 inline void updateAt(const AdamwFactors& f, const float* grad, const float* params, const float* m,
                      const float* v, float* newParams, float* newM, float* newV) {
   const Vector g = load<Vector>(grad) * f.clip;
@@ -45,20 +56,42 @@ inline void updateAt(const AdamwFactors& f, const float* grad, const float* para
   const Vector v1 = load<Vector>(v) * f.keepV + g * g * f.addV;
   const Vector denominator = simd::squareRoot(v1) * f.unbiasRootV + f.epsilon;
   const Vector p1 = p - (p * f.decay + m1 / denominator * f.stepSize);
-  store(newM, m1);
-  store(newV, v1);
-  store<Vector>(newParams, p1 > f.upperBound ? f.upperBound - Vector{} : p1);
+  How::put(newM, m1);
+  How::put(newV, v1);
+  How::put(newParams, Vector(p1 > f.upperBound ? f.upperBound - Vector{} : p1));
+}
+
+/** Elements until all three pointers are aligned to whole vectors; -1 where they never are. */
+inline int64_t untilAligned(const float* a, const float* b, const float* c) {
+  const auto past = [](const float* x) { return reinterpret_cast<uintptr_t>(x) % VLLTR_VECTOR_BYTES; };
+  if (past(a) != past(b) || past(b) != past(c) || past(a) % sizeof(float)) return -1;
+  return past(a) == 0 ? 0 : static_cast<int64_t>((VLLTR_VECTOR_BYTES - past(a)) / sizeof(float));
 }
 
 void update(int64_t count, const AdamwFactors& f, const float* grad, const float* params, const float* m,
-            const float* v, float* newParams, float* newM, float* newV) {
-  int64_t i = 0;
-  for (; i + kFloats <= count; i += kFloats) {
+            const float* v, float* newParams, float* newM, float* newV, bool streamed) {
+  const auto whole = [&](int64_t i) {
     updateAt<FloatVector>(f, grad + i, params + i, m + i, v + i, newParams + i, newM + i, newV + i);
+  };
+  int64_t i = 0;
+  if (count < kFloats) {
+    for (; i < count; ++i) {
+      updateAt<float>(f, grad + i, params + i, m + i, v + i, newParams + i, newM + i, newV + i);
+    }
+    return;
   }
-  for (; i < count; ++i) {
-    updateAt<float>(f, grad + i, params + i, m + i, v + i, newParams + i, newM + i, newV + i);
+  // Whole vectors at both ends too, which do some elements twice: the same bits wherever the arrays lie.
+  const int64_t head = streamed ? untilAligned(newParams, newM, newV) : -1;
+  if (head >= 0) {
+    if (head > 0) whole(0);
+    for (i = head; i + kFloats <= count; i += kFloats) {
+      updateAt<FloatVector, Streamed>(f, grad + i, params + i, m + i, v + i, newParams + i, newM + i,
+                                      newV + i);
+    }
+    simd::finishStreams();
   }
+  for (; i + kFloats <= count; i += kFloats) whole(i);
+  if (i < count) whole(count - kFloats);
 }
 
 }  // namespace

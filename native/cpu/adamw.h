@@ -12,8 +12,9 @@ struct AdamwKernels {
   Isa isa;
   /** The sum of squares in float64. */
   double (*squares)(int64_t count, const float* grad);
+  /** `streamed`: past the caches, for vectors that they do not hold. */
   void (*update)(int64_t count, const AdamwFactors& factors, const float* grad, const float* params,
-                 const float* m, const float* v, float* newParams, float* newM, float* newV);
+                 const float* m, const float* v, float* newParams, float* newM, float* newV, bool streamed);
 };
 
 extern const AdamwKernels kAdamwAvx512Bf16;

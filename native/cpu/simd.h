@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 // CMake gives each build VLLTR_ISA_SUFFIX (Avx512, Avx2, Generic) and VLLTR_VECTOR_BYTES (64, 32, 16).
 #define VLLTR_JOIN(a, b) a##b
 #define VLLTR_JOIN_EXPANDED(a, b) VLLTR_JOIN(a, b)
@@ -36,6 +40,26 @@ inline Vector load(const void* from) {
 template <class Vector>
 inline void store(void* to, Vector vector) {
   __builtin_memcpy(to, &vector, sizeof vector);
+}
+
+/** Stores past the caches, for what nobody reads soon: the lines are not read first. `to` is aligned to whole
+ * vectors; `finishStreams` has to follow before another thread looks. */
+inline void stream(float* to, FloatVector vector) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(to, __m512(vector));
+#elif defined(__AVX__)
+  _mm256_stream_ps(to, __m256(vector));
+#elif defined(__SSE2__)
+  _mm_stream_ps(to, __m128(vector));
+#else
+  store(to, vector);
+#endif
+}
+
+inline void finishStreams() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
 }
 
 inline FloatVector broadcast(float value) { return value - FloatVector{}; }  // x - 0 is x, -0 too

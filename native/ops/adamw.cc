@@ -18,6 +18,10 @@ constexpr KernelSet<AdamwKernels> kKernels = VLLTR_KERNEL_SET(kAdamw);
 // So that a part's gradient is still in the L2 cache when the update follows its sum of squares.
 constexpr int64_t kElementsPerPart = 32 * 1024;
 
+// Vectors of more elements go past the caches: three of them would push everything else out, and be gone
+// themselves when the next step reads them.
+constexpr int64_t kMostCached = int64_t{2} << 20;
+
 /** All elements cut into parts of equal size, whatever parameters they belong to. */
 class Partition {
  public:
@@ -73,11 +77,12 @@ Status step(const Adamw& call, const AdamwKernels& kernels, ThreadPool& pool) {
     clip = factor >= 1 ? 1 : factor;  // NaN stays NaN
   }
   const std::vector<AdamwFactors> factors = adamwFactors(call, clip);
+  const bool streamed = call.size > kMostCached;
   pool.run(partition.parts, [&](int64_t part) {
     if (!clipped) measure(part);
     partition.each(part, [&](size_t parameter, int64_t of, int64_t at, int64_t count) {
       kernels.update(count, factors[parameter], call.parameters[parameter].grad + of, call.params + at,
-                     call.m + at, call.v + at, call.newParams + at, call.newM + at, call.newV + at);
+                     call.m + at, call.v + at, call.newParams + at, call.newM + at, call.newV + at, streamed);
     });
   });
   *call.gradNorm = static_cast<float>(norm());

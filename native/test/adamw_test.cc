@@ -177,6 +177,25 @@ void sameBitsHoweverCut() {
   CHECK(sameBits(whole.newV, parts.newV));
 }
 
+/** Vectors that go past the caches, at any alignment, and the same parameters one by one, which do not. */
+void sameBitsPastTheCaches() {
+  const Problem problem{{3, 1048577, 5, 1048600, 16}};
+  Case whole(problem), parts(problem);
+  CHECK_OK(vlltr::adamw(whole.next(1)));
+  vlltr::Adamw call = parts.next(1);
+  CHECK(call.size > 1 << 21);
+  for (const vlltr::AdamwParameter& one : parts.parameters) {
+    call.parameters = {one};
+    call.size = one.length;
+    CHECK_OK(vlltr::adamw(call));
+    call.params += one.length, call.m += one.length, call.v += one.length;
+    call.newParams += one.length, call.newM += one.length, call.newV += one.length;
+  }
+  CHECK(sameBits(whole.newParams, parts.newParams));
+  CHECK(sameBits(whole.newM, parts.newM));
+  CHECK(sameBits(whole.newV, parts.newV));
+}
+
 /** NaN goes where a gradient holds it, and everywhere where clipping spreads it; never past a bound. */
 void notANumber() {
   for (const double clipNorm : {kInfinity, 1.0}) {
@@ -241,6 +260,7 @@ int main() {
   compare({{193, 5}, 1, 1, kInfinity, 0.99, 0.9999});
   sameBitsForAnyNumberOfThreads();
   sameBitsHoweverCut();
+  sameBitsPastTheCaches();
   notANumber();
   refusals();
   std::printf("adamw_test: ok (%s)\n", vlltr::isaName(isa));
