@@ -93,7 +93,7 @@ function checkArguments(op: string, args: AnchorAttentionArguments): void {
   argument.tensor('x', args.x, ['B', 'D']);
   if (args.anchors instanceof AnchorTable) {
     if (args.anchors.isDisposed) argument.fail('anchors', args.anchors, 'an AnchorTable that is not disposed');
-    argument.tensor('anchors', args.anchors.tensors.rows, [args.anchors.tensors.rows.shape[0], 'D']);
+    argument.tensor('anchors', args.anchors.anchors, ['C', 'M', 'D']);
     if (args.counts !== undefined) argument.fail('counts', args.counts, 'none, since an AnchorTable has its own');
   } else {
     checkAnchors(argument, args.anchors, args.counts);

@@ -129,6 +129,11 @@ export class AnchorTable {
     this.#counts = countsOf(counts);
   }
 
+  /** The anchors as given, [C, M, D]; nothing is computed. */
+  get anchors(): tf.Tensor3D {
+    return this.#anchors;
+  }
+
   /** What the plain formula works with; made when it is first asked for. */
   get tensors(): AnchorTensors {
     // Outside of a step that is being captured: it is the same in every call.
