@@ -20,8 +20,8 @@ const HELP = `Usage: npm run bench -- [--peers NAME,…] [--quick] [--benches NA
 
 Runs the benchmarks ${ALL.join(', ')}, one after the other, each against its peers in
 the same run. Their tables go to stderr as they come, the README's to stdout at the end; all figures go to
-bench/results/PROCESSOR.json, of a quick run to build/bench/results/PROCESSOR.json. Takes an hour on two cores, quick five
-minutes, and up to 20 GB of memory, quick 4.
+bench/results/PROCESSOR.json, of a quick run to build/bench/results/PROCESSOR.json. All of it takes hours rather than
+minutes, for its slowest peers, and up to 20 GB of memory.
 
   --peers NAME,…     of ${PEERS.join(', ')}; default: all
   --quick            small problems, few turns: whether all of it works, no figures to keep
