@@ -42,6 +42,7 @@ await serveTask<Problem, { precision: Precision }>(async (problem) => {
   ];
   const gradients = tf.grads(logits);
   return {
+    inputs: [...inputs, dlogits],
     modes: {
       forward: () => [tf.tidy(() => logits(...inputs))],
       both: () => tf.tidy(() => gradients(inputs, dlogits)),

@@ -26,6 +26,7 @@ await serveTask<Problem, { precision: Precision }>(async (problem) => {
     }).loss;
   const withGradient = tf.valueAndGrads(loss);
   return {
+    inputs: [...inputs, labels, teacher.image, teacher.text],
     modes: {
       forward: () => [tf.tidy(() => loss(...inputs))],
       both: () => {

@@ -12,8 +12,8 @@ await serveTask<Problem>(async ({ folder, rows, columns, depth }) => {
   };
   const a = await matrix('a.f32', rows);
   const b = await matrix('b.f32', columns);
-  if (tf.getBackend() !== 'wasm') return { modes: { product: () => [tf.matMul(a, b, false, true)] } };
+  if (tf.getBackend() !== 'wasm') return { inputs: [a, b], modes: { product: () => [tf.matMul(a, b, false, true)] } };
   const bT = tf.tidy(() => tf.transpose(b));
   b.dispose();
-  return { modes: { product: () => [tf.matMul(a, bT)] } };
+  return { inputs: [a, bT], modes: { product: () => [tf.matMul(a, bT)] } };
 });

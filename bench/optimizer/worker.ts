@@ -33,5 +33,5 @@ await serveTask<Problem>(async ({ folder, learningRate, weightDecay, clipNorm, s
       }
       return sample;
     });
-  return { modes: { step: pass(), clipped: pass(clipNorm) }, compared };
+  return { inputs: [...Object.values(state), ...grads], modes: { step: pass(), clipped: pass(clipNorm) }, compared };
 });

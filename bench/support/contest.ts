@@ -28,7 +28,8 @@ export interface Contest<Problem> {
   /** By mode. */
   work: Record<string, Work>;
   repeats: number;
-  peak?: Peak;
+  /** Called when all turns are taken. */
+  peak: () => Peak | undefined;
 }
 
 export interface Contested {
@@ -81,8 +82,10 @@ export async function contest<Problem>(task: Contest<Problem>): Promise<Conteste
       result.contenders[name] = started.what;
       running.push({ contender, ...started, turns: {} });
     }
-    for (const mode of Object.keys(task.work)) {
-      await takeTurns(mode, running, task.repeats, result);
+    const modes = Object.keys(task.work);
+    for (const mode of modes) await takeTurns(mode, running, task.repeats, result);
+    const peak = task.peak();
+    for (const mode of modes) {
       const figures: Record<string, Figures> = {};
       for (const { contender, prepared, turns } of running) {
         const { name, precision, compiles = false } = contender;
@@ -95,7 +98,7 @@ export async function contest<Problem>(task: Contest<Problem>): Promise<Conteste
             prepared[mode]!.parts,
           );
         const memory = memoryOf(mode, prepared, taken, compiles);
-        figures[name] = { ...figuresOf(taken, task.work[mode]!, precision, task.peak), memory, error };
+        figures[name] = { ...figuresOf(taken, task.work[mode]!, precision, peak), memory, error };
       }
       result.modes[mode] = figures;
     }

@@ -11,6 +11,14 @@ export interface Peak extends Record<Precision, number> {
   copy: number;
 }
 
+/** The larger of each rate. */
+export const bestOf = (a: Peak, b: Peak): Peak => ({
+  ...a,
+  fp32: Math.max(a.fp32, b.fp32),
+  bf16: Math.max(a.bf16, b.bf16),
+  copy: Math.max(a.copy, b.copy),
+});
+
 /** What a pass cannot do without. */
 export interface Work {
   /** Multiplications and additions of its matrix products. */

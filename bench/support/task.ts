@@ -7,6 +7,8 @@ import { startRoute } from './routes.js';
 
 /** What a worker does again and again. */
 export interface Task {
+  /** What the work begins with. */
+  inputs: readonly tf.Tensor[];
   /** A pass of each mode; gives its outputs, which are complete when it returns: these backends do not run ahead. */
   modes: Record<string, () => tf.Tensor[]>;
   /** What of the outputs is compared with float64's; default: all. */
@@ -31,7 +33,13 @@ export async function serveTask<Problem, Options = unknown>(
   });
 }
 
-async function firstPasses({ modes, compared = all }: Task, output: string): Promise<Prepared> {
+async function firstPasses({ inputs, modes, compared = all }: Task, output: string): Promise<Prepared> {
+  // TensorFlow takes over a tensor's values when it is first used.
+  tf.tidy(() => {
+    const first = ({ shape }: tf.Tensor, length: number) => shape.map(() => length);
+    for (const input of inputs.filter(({ rank }) => rank > 0)) tf.slice(input, first(input, 0), first(input, 1));
+  });
+  globalThis.gc?.();
   const prepared: Record<string, FirstPass> = {};
   for (const [mode, pass] of Object.entries(modes)) {
     let arrays: Float32Array[] = [];

@@ -5,7 +5,7 @@ import { problemOf as attention, workOf as attentionWork } from '../../bench/anc
 import { problemOf as product, workOf as productWork } from '../../bench/gemm/problem.js';
 import { lengthsOf, problemOf as optimiser, workOf as optimiserWork, vectors } from '../../bench/optimizer/problem.js';
 import { normals } from '../../bench/support/arrays.js';
-import { errorOf, figuresOf, floorOf, memoryOf, type Peak } from '../../bench/support/figures.js';
+import { bestOf, errorOf, figuresOf, floorOf, memoryOf, type Peak } from '../../bench/support/figures.js';
 import { chosen, positive, sizeOf } from '../../bench/support/options.js';
 import { bytesOf } from '../../lib/bytes.js';
 
@@ -29,6 +29,10 @@ describe('figures of a benchmark', () => {
     expect(memoryOf('both', prepared, turns, false)).toBe(1200);
     expect(memoryOf('both', prepared, turns, true)).toBe(200);
     expect(memoryOf('both', prepared, [{ seconds: [1] }], false)).toBeUndefined();
+  });
+
+  it('takes the best of each peak', () => {
+    expect(bestOf(peak, { ...peak, fp32: 1, copy: 20e9 })).toEqual({ ...peak, copy: 20e9 });
   });
 
   it('has a floor of arithmetic or of memory, whichever takes longer', () => {
