@@ -187,9 +187,8 @@ enum cudaFuncAttribute {
 constexpr int cudaSharedmemCarveoutMaxShared = 100;
 template <class Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute attribute, int value) {
-  const bool wrong =
-      attribute == cudaFuncAttributeMaxDynamicSharedMemorySize && value > int{emulator::kSharedBytes};
-  return wrong ? cudaErrorInvalidValue : cudaSuccess;
+  const bool bytes = attribute == cudaFuncAttributeMaxDynamicSharedMemorySize;
+  return bytes && static_cast<size_t>(value) > emulator::sharedLimit() ? cudaErrorInvalidValue : cudaSuccess;
 }
 
 enum cudaLaunchAttributeID { cudaLaunchAttributeClusterDimension };

@@ -16,11 +16,14 @@ struct Index {
 constexpr unsigned kWarp = 32, kMostThreads = 1024, kMostCluster = 2;
 /** What a block may have at most, as on compute capability 9.0. */
 constexpr size_t kSharedBytes = 227 * 1024;
+/** The same of this card: VLLTR_EMULATOR_SHARED bytes, where a narrower one is asked for. */
+size_t sharedLimit();
 
 /** Where the fiber that runs is. */
 struct Here {
   Index thread, block, blocks, threads;
-  char* shared;   // the block's dynamic shared memory
+  char* shared;  // the block's dynamic shared memory
+  size_t sharedBytes;
   unsigned rank;  // of the block in its cluster
 };
 extern Here here;

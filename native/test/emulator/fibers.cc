@@ -232,14 +232,14 @@ void run(const Launch& launch, const std::function<void()>& body) {
   const std::lock_guard lock(mutex);
   prepare();
   state.launch = launch, state.body = &body;
-  here.blocks = launch.blocks, here.threads = launch.threads;
+  here.blocks = launch.blocks, here.threads = launch.threads, here.sharedBytes = launch.shared;
   const Index threads = launch.threads, blocks = launch.blocks;
   if (threads.x == 0 || threads.x > kMostThreads || threads.x % kWarp != 0 || threads.y != 1 ||
       threads.z != 1) {
     fault("blocks of %u x %u x %u threads", threads.x, threads.y, threads.z);
   }
   if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) fault("a launch of no blocks");
-  if (launch.shared > kSharedBytes) fault("%zu bytes of shared memory", launch.shared);
+  if (launch.shared > sharedLimit()) fault("%zu bytes of shared memory", launch.shared);
   if (launch.cluster > kMostCluster || blocks.x % launch.cluster != 0)
     fault("clusters of %u", launch.cluster);
   beginLaunch(launch.shared, launch.races);

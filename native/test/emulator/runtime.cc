@@ -11,6 +11,14 @@ bool there(const void* memory, size_t bytes) { return bytes == 0 || emulator::al
 
 }  // namespace
 
+size_t emulator::sharedLimit() {
+  static const size_t limit = [] {
+    const char* const narrow = std::getenv("VLLTR_EMULATOR_SHARED");
+    return narrow == nullptr ? kSharedBytes : std::min(kSharedBytes, static_cast<size_t>(std::atol(narrow)));
+  }();
+  return limit;
+}
+
 const char* cudaGetErrorName(cudaError_t error) {
   return error == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation"
          : error == cudaSuccess             ? "cudaSuccess"
@@ -32,10 +40,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
 cudaError_t cudaSetDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidValue; }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
-  // Cards of 8.6 have less than the others.
-  const char* const narrow = std::getenv("VLLTR_EMULATOR_SHARED");
-  *value = narrow != nullptr ? std::atoi(narrow) : int{emulator::kSharedBytes};
-  return cudaSuccess;
+  return *value = static_cast<int>(emulator::sharedLimit()), cudaSuccess;
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t*, unsigned) { return cudaSuccess; }

@@ -161,12 +161,13 @@ uint32_t match(uint32_t lanes, uint64_t value) { return vote(value, lanes); }
 
 uint32_t sharedOffset(const void* memory) {
   const auto offset = static_cast<size_t>(static_cast<const char*>(memory) - here.shared);
-  if (offset >= kSharedBytes) fault("%p is not in dynamic shared memory", memory);
+  if (offset >= here.sharedBytes) fault("%p is not in dynamic shared memory", memory);
   return static_cast<uint32_t>(offset);
 }
 
 char* sharedAt(uint32_t offset, uint32_t bytes) {
-  if (offset + bytes > kSharedBytes) fault("shared memory at %u", offset);
+  if (offset + bytes > here.sharedBytes)
+    fault("shared memory at %u, past its %zu bytes", offset, here.sharedBytes);
   return here.shared + offset;
 }
 
