@@ -49,10 +49,11 @@ export const pictureName = (input: PictureInput): string => (typeof input === 's
 
 /** The encoded bytes of a picture. Throws ERR_DATA naming it. */
 export async function pictureBytes(input: PictureInput): Promise<Buffer> {
-  if (typeof input !== 'string') return readMember(input.file, input.offset, input.size);
-  return readFile(input).catch((cause) => {
+  try {
+    return await (typeof input === 'string' ? readFile(input) : readMember(input.file, input.offset, input.size));
+  } catch (cause) {
     throw unreadable(input, cause);
-  });
+  }
 }
 
 /**
