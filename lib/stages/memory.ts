@@ -11,9 +11,9 @@ export interface Memory {
   optimiser: number;
   /** What the forward pass of a micro-batch leaves for its gradient, and as much again of what comes and goes. */
   activations: number;
-  /** Views of the batch that trains, of those prepared ahead of it and of the one that is being made. */
+  /** Views of the batch that trains and of those prepared ahead of it, as tensors. */
   views: number;
-  /** Threads that decode pictures, each with what it has in hand. */
+  /** Threads that decode pictures, each with what it has in hand, and the batch of views that they make. */
   workers: number;
   /** Sentences' tokens and features (stage 1), or the anchors, the table made of them, and its Gram matrices (stage 2). */
   texts: number;
@@ -21,7 +21,7 @@ export interface Memory {
 
 export const total = (memory: Memory): number => Object.values(memory).reduce((a, b) => a + b, 0);
 
-/** What of it lies on a card where the training runs on one: views as they are tensors, of the texts the anchors. */
+/** What of it lies on a card where the training runs on one: all views, of the texts the anchors. */
 export const onCard = ({ parameters, optimiser, activations, views, texts }: Memory, anchors: boolean): number =>
   parameters + optimiser + activations + views + (anchors ? texts : 0);
 
@@ -76,8 +76,8 @@ export function trainingMemory(plan: Plan, trained: Trained, data: Data): Memory
     parameters: (all + learnt) * FLOAT,
     optimiser: 6 * learnt * FLOAT,
     activations: TRANSIENT * held * (image + text) * FLOAT,
-    views: (batchesAhead(batch, visual.imageSize) + 2) * batch * view * FLOAT,
-    workers: data.workers * WORKER,
+    views: (batchesAhead(batch, visual.imageSize) + 1) * batch * view * FLOAT,
+    workers: data.workers * WORKER + batch * view * FLOAT,
     texts: data.sentences * SENTENCE + features + table,
   };
 }
