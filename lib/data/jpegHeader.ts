@@ -24,6 +24,9 @@ function orientation(bytes: DataView, tiff: number, end: number): number {
   return 1;
 }
 
+/** Whether width and height change places; orientations beyond 8 mean nothing, and decoders pass over them. */
+const isTurned = (orientation: number): boolean => orientation >= 5 && orientation <= 8;
+
 /**
  * Width and height of a JPEG as it stands upright, and its components, read off its header; undefined where the bytes are no
  * JPEG or end before its frame header. What is wrong with a file is for its decoder to say.
@@ -43,7 +46,7 @@ export function jpegHeader(data: Uint8Array): JpegHeader | undefined {
     const length = bytes.getUint16(at + 2);
     // Exif\0\0, then TIFF.
     if (marker === 0xe1 && length >= 16 && at + 10 <= bytes.byteLength && bytes.getUint32(at + 4) === 0x45786966)
-      turned = orientation(bytes, at + 10, Math.min(bytes.byteLength, at + 2 + length)) >= 5;
+      turned = isTurned(orientation(bytes, at + 10, Math.min(bytes.byteLength, at + 2 + length)));
     // Frame headers are C0 … CF, but for the tables DHT, JPG and DAC.
     if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
       const [height, width] = [bytes.getUint16(at + 5), bytes.getUint16(at + 7)];

@@ -89,7 +89,8 @@ export class ViewPool {
   }
 
   private start(): Member {
-    const worker = new Worker(this.entry);
+    // Not the process's own flags: with --input-type (`node -e`), say, no file can be a worker.
+    const worker = new Worker(this.entry, { execArgv: [] });
     const member: Member = { worker, running: new Map() };
     worker.unref();
     worker.on('message', (answer: WorkerAnswer) => this.answered(member, answer));
