@@ -14,7 +14,8 @@ beforeEach(() => {
   rmSync(partial, { force: true });
 });
 
-const records = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ image: `ü ${from + i}` }));
+const records = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) => ({ image: `ü\u2028 ${from + i}` }));
 const text = (n: number): string =>
   records(0, n)
     .map((r) => `${JSON.stringify(r)}\n`)
@@ -32,7 +33,7 @@ it('is not there before it is whole', async () => {
 });
 
 it('goes on after the last whole chunk, whatever was cut off behind it', async () => {
-  for (const torn of ['', '{"image": "ü 4', '{"image": "ü 4"}\n']) {
+  for (const torn of ['', '{"image": "ü 4', '{"image": "ü 4"}\n', '{"image": "ü 4"}\n{"image": "ü 5"}']) {
     const begun = await PredictionFile.open({ out, force: true }, about, 2);
     await begun.add(records(0, 4));
     appendFileSync(partial, torn);

@@ -37,7 +37,17 @@ export async function predictSplit(
     return `${data.name} has no pictures in its ${split} split; it has ${others.join(' and ')}`;
   });
   const ids = Array.from({ length: images.length }, (_, i) => `${images.id(i)}\t${images.labels[i]}`);
-  const about = { model: await fileDigest(model.path), data: data.name, split, ids: shortHash(ids), top, explain };
+  const about = {
+    model: await fileDigest(model.path),
+    data: data.name,
+    split,
+    ids: shortHash(ids),
+    classes: shortHash(recogniser.classes),
+    // A CLIP model recognises by them.
+    ...(model.kind === 'clip' && { texts: shortHash([JSON.stringify(data.sentences)]) }),
+    top,
+    explain,
+  };
   const file = out === undefined ? undefined : await PredictionFile.open({ ...flags, out }, about, CHUNK);
   const bar = new Bar(split, images.length);
   let right = 0;

@@ -1,7 +1,6 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { appendFile, mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createInterface } from 'node:readline';
 import { check } from '../../errors.js';
 import { writeAtomic } from '../../files/atomic.js';
 import { say } from '../terminal.js';
@@ -63,30 +62,48 @@ export class PredictionFile {
   /** Makes `out` of all records. */
   async finish(): Promise<void> {
     await writeAtomic(this.out, async (file) => {
-      let first = true;
-      for await (const line of lines(this.partial)) {
-        if (!first) await file.write(`${line}\n`);
-        first = false;
+      let headEnds = false;
+      for await (const part of createReadStream(this.partial) as AsyncIterable<Buffer>) {
+        const from: number = headEnds ? 0 : part.indexOf(NEWLINE) + 1;
+        headEnds ||= from > 0;
+        if (headEnds) await file.writeFile(part.subarray(from));
       }
     });
     await rm(this.partial);
   }
 }
 
-const lines = (path: string) => createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
+const NEWLINE = 0x0a;
+
+/**
+ * Lines by their newlines alone, the one that has none left out. `readline` parts at U+2028, too, which JSON holds as it is,
+ * and gives what was cut off as one more line.
+ */
+async function* lines(path: string): AsyncGenerator<Buffer> {
+  let rest: Buffer[] = [];
+  for await (const part of createReadStream(path) as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let end = part.indexOf(NEWLINE); end >= 0; end = part.indexOf(NEWLINE, from)) {
+      yield Buffer.concat([...rest, part.subarray(from, end)]);
+      rest = [];
+      from = end + 1;
+    }
+    rest.push(part.subarray(from));
+  }
+}
 
 /** The first line, how many whole chunks of records follow it, and where they end. */
 async function scan(path: string, chunk: number): Promise<{ head: string; done: number; bytes: number }> {
   let head: string | undefined;
   let [records, bytes, kept, done] = [0, 0, 0, 0];
   for await (const line of lines(path)) {
-    bytes += Buffer.byteLength(line) + 1;
+    bytes += line.length + 1;
     if (head === undefined) {
-      head = line;
+      head = line.toString();
       kept = bytes;
       continue;
     }
-    if (!isWhole(line)) break; // cut off as the process was killed
+    if (!isWhole(line.toString())) break; // a crash of the machine may leave holes
     records++;
     if (records % chunk === 0) [kept, done] = [bytes, records];
   }
