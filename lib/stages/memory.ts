@@ -1,5 +1,6 @@
 import { imageCost, type Plan, textCost } from './cost.js';
 import { batchesAhead } from './run.js';
+import { CACHED_FROM } from './sentenceFeatures.js';
 
 /** Memory of a training by what takes it, in bytes. */
 export interface Memory {
@@ -50,8 +51,6 @@ export interface Trained {
   head: number;
 }
 
-/** Sentences from which on the teacher's features lie on disk (`openSentenceFeatures`). */
-const ON_DISK = 20_000;
 /** Bytes of a sentence: its text, and its tokens. */
 const SENTENCE = 300;
 
@@ -69,7 +68,7 @@ export function trainingMemory(plan: Plan, trained: Trained, data: Data): Memory
   const image = imageCost(config).activations * (trained.visual ? 1 : 2 / layersOf(config));
   const text = trained.text ? textCost(config).activations : 0;
   const view = visual.imageSize ** 2 * 3;
-  const features = data.sentences < ON_DISK ? data.sentences * dim * FLOAT : 0;
+  const features = data.sentences < CACHED_FROM ? data.sentences * dim * FLOAT : 0;
   const table = classes * data.anchors * (3 * dim + data.anchors) * FLOAT;
   return {
     runtime: RUNTIME,

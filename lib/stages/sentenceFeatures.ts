@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { mkdir, open, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { ClipConfig } from '../clip/config.js';
+import { check } from '../errors.js';
 import { cacheFolder } from '../runtime/paths.js';
 import type { TensorMap } from '../runtime/tf.js';
 import { encodedSentences, SENTENCES, sentenceFeatures, textParameters } from './features.js';
@@ -19,7 +21,7 @@ export interface SentenceFeatures {
 }
 
 /** From this many sentences on they are kept on disk: encoding fewer costs seconds to minutes, and they fit in memory. */
-const CACHED_FROM = 20_000;
+export const CACHED_FROM = 20_000;
 /** Models and corpora kept; ImageNet-LT's take about a gigabyte. */
 const KEPT = 4;
 /** Changes with what the encoder gives or the file holds. */
@@ -87,13 +89,20 @@ async function wholeBatches(file: FileHandle, layout: Layout): Promise<number> {
   return layout.batches;
 }
 
-/** Leaves the files used last. */
+/** Leaves the files used last. Another process may do the same: what it has removed is gone. */
 async function prune(folder: string): Promise<void> {
-  const found = await Promise.all(
-    (await readdir(folder)).map(async (name) => ({ name, used: (await stat(join(folder, name))).mtimeMs })),
-  );
+  const used = async (name: string): Promise<number> =>
+    (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0;
+  const names = await readdir(folder);
+  const found = await Promise.all(names.map(async (name) => ({ name, used: await used(name) })));
   for (const { name } of found.sort((a, b) => b.used - a.used).slice(KEPT))
     await rm(join(folder, name), { force: true });
+}
+
+/** Writes all of the bytes: of a disk that is nearly full a write takes a part, and the next one fails. */
+async function writeWhole(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
 }
 
 async function onDisk(
@@ -106,8 +115,8 @@ async function onDisk(
   const folder = join(cacheFolder(), 'text-features');
   await mkdir(folder, { recursive: true });
   const path = join(folder, await keyOf(config, params, bank));
-  const flags = (await stat(path).catch(() => undefined)) ? 'r+' : 'wx+';
-  const file = await open(path, flags);
+  // Made where it is not there: two processes may begin at once.
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o666);
   try {
     await utimes(path, new Date(), new Date());
     await prune(folder);
@@ -117,7 +126,7 @@ async function onDisk(
       const checksum = Buffer.alloc(CHECKSUM);
       checksum.writeUInt32LE(crc32(bytes));
       // Whoever else computes the same writes the same bytes to the same place.
-      await file.write(Buffer.concat([bytes, checksum]), 0, bytes.length + CHECKSUM, layout.offset(batch));
+      await writeWhole(file, Buffer.concat([bytes, checksum]), layout.offset(batch));
       onProgress?.(++batch, layout.batches);
     }
   } catch (error) {
@@ -130,8 +139,14 @@ async function onDisk(
   return {
     dim,
     async gather(rows) {
-      const out = Buffer.alloc(rows.length * dim * 4);
-      await Promise.all(Array.from(rows, (row, i) => file.read(out, i * dim * 4, dim * 4, layout.at(places[row]!))));
+      const width = dim * 4;
+      const out = Buffer.alloc(rows.length * width);
+      await Promise.all(
+        Array.from(rows, async (row, i) => {
+          const { bytesRead } = await file.read(out, i * width, width, layout.at(places[row]!));
+          check(bytesRead === width, 'ERR_DATA', () => `${path} was cut off while it was used; expected all sentences`);
+        }),
+      );
       return new Float32Array(out.buffer, out.byteOffset, rows.length * dim);
     },
     close: () => file.close(),
