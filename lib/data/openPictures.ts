@@ -31,7 +31,8 @@ export interface OpenOptions extends ReadOptions, ClassTextOptions {
   workers?: number;
   /**
    * Training pictures that may be found unreadable, each replaced by the next of its class with a warning, before that is an
-   * error. Default: 0.1 % of them, at least 10. Pictures of val and test are never replaced.
+   * error. Default: 0.1 % of them, at least 10. Holds for training and for scoring anchors; pictures of val and test are
+   * never replaced.
    */
   maxUnreadable?: number;
   /** Takes warnings; default a line on stderr. */

@@ -90,12 +90,13 @@ export class PictureFiles implements ImageSource {
     const each = viewsEach(view) * to * to * 3;
     const values = new Float32Array(indices.length * each);
     const { pool, replacements } = this.loading;
+    const standIn = view.kind === 'train' || (view.kind === 'clean' && view.standIn);
     let replaced = 0;
     const make = (index: number, position: number): Promise<Float32Array> =>
       pool.run({ input: this.input(this.id(index)), size: this.size, to, view, position });
     await Promise.all(
       Array.from(indices, async (index, position) => {
-        if (view.kind !== 'train' || !replacements) {
+        if (!standIn || !replacements) {
           values.set(await make(index, position), position * each);
           return;
         }

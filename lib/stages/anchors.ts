@@ -3,7 +3,7 @@ import type { ImageSource, LongTailData } from '../data/types.js';
 import { VlltrError } from '../errors.js';
 import { random, shuffled } from '../random.js';
 import { tf } from '../runtime/tf.js';
-import { imageFeatures, sentenceFeatures } from './features.js';
+import { imageFeatures, sentenceFeatures, TRAINING_PICTURES } from './features.js';
 import type { Anchors } from './head.js';
 import type { AnchorOptions } from './options.js';
 import { selectAnchors } from './selectAnchors.js';
@@ -31,7 +31,8 @@ export async function buildAnchors(
     if (!source)
       throw new VlltrError('ERR_DATA', `anchors cannot be scored on the ${options.split} split: ${data.name} has none`);
     const indices = drawnFromEachClass(source, options.imagesPerClass, seed);
-    const image = normalizeRows(await imageFeatures(config, params, source, indices), dim);
+    const views = options.split === 'train' ? TRAINING_PICTURES : 'clean';
+    const image = normalizeRows(await imageFeatures(config, params, source, indices, views), dim);
     const tensors = {
       text: tf.tensor2d(normalizeRows(embeddings.slice(), dim), [bank.length, dim]),
       image: tf.tensor2d(image, [indices.length, dim]),

@@ -3,7 +3,7 @@ import { encodeImage, encodeText } from '../clip/model.js';
 import type { ImageSource } from '../data/types.js';
 import { type CapturedStep, canCapture } from '../runtime/capture/index.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
-import { viewsEach } from '../training/views.js';
+import { type View, viewsEach } from '../training/views.js';
 import { capturedPass } from './capturedPass.js';
 import { viewsOf } from './run.js';
 import type { TextBank } from './textBank.js';
@@ -49,6 +49,9 @@ function capturedEncoder(name: string, config: ClipConfig, encode: Encode): Enco
 /** Which views of pictures features are made of: one clean one each (default), or five crops. */
 export type CleanViews = 'clean' | 'five';
 
+/** One clean view of training pictures, another of its class for one that cannot be read, as in training. */
+export const TRAINING_PICTURES: View = { kind: 'clean', standIn: true };
+
 /**
  * Image features of the named pictures, deterministic views each, encoder in eval mode. The next pictures are decoded while
  * those before are encoded.
@@ -59,10 +62,11 @@ export async function imageFeatures(
   params: TensorMap,
   images: ImageSource,
   indices: ArrayLike<number> = Int32Array.from({ length: images.length }, (_, i) => i),
-  kind: CleanViews = 'clean',
+  views: CleanViews | View = 'clean',
 ): Promise<Float32Array> {
   const dim = config.embedDim;
-  const each = viewsEach({ kind });
+  const view: View = typeof views === 'string' ? { kind: views } : views;
+  const each = viewsEach(view);
   const all = indices.length * each;
   const out = new Float32Array(all * dim);
   const size = config.visual.imageSize;
@@ -74,17 +78,17 @@ export async function imageFeatures(
   const load = (from: number): Promise<Float32Array> | undefined => {
     if (from >= indices.length) return undefined;
     const chosen = Array.prototype.slice.call(indices, from, from + pictures) as number[];
-    const loaded = viewsOf(images, chosen, size, { kind }).then(({ values }) => values);
+    const loaded = viewsOf(images, chosen, size, view).then(({ values }) => values);
     loaded.catch(() => {}); // Reported where it is awaited.
     return loaded;
   };
   let next = load(0);
   for (let from = 0; next; from += pictures) {
-    const view = await next;
+    const values = await next;
     next = load(from + pictures);
-    const count = view.length / (size * size * 3);
+    const count = values.length / (size * size * 3);
     const rows = whole ? pictures * each : count;
-    const x = tf.tensor4d(filled(view, rows * size * size * 3), [rows, size, size, 3]);
+    const x = tf.tensor4d(filled(values, rows * size * size * 3), [rows, size, size, 3]);
     const { y } = tf.tidy(() => encode(visual, { x }));
     out.set(((await y.data()) as Float32Array).subarray(0, count * dim), from * each * dim);
     tf.dispose([x, y]);

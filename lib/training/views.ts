@@ -14,8 +14,8 @@ export type Decoding = (typeof DECODINGS)[number];
 /** What is made of pictures. The draws of the one at position i are keyed by (seed, stream, i, step) alone. */
 export type View =
   | { kind: 'train'; augment: AugmentOptions; decode: Decoding; seed: number; step: number; stream: string }
-  /** `evalView`: one, of the centre. */
-  | { kind: 'clean' }
+  /** `evalView`: one, of the centre. `standIn`: training pictures that cannot be read are replaced, as in training. */
+  | { kind: 'clean'; standIn?: boolean }
   /** The four corners and the centre of the picture, its short side scaled to `fiveCropResize`. */
   | { kind: 'five' };
 

@@ -183,6 +183,12 @@ describe('a picture that cannot be read', () => {
     const same = await data.train.views!([3, 3, 3, 3], 16, train(5));
     expect(bytes(values)).toEqual(bytes(same.values));
     expect(same.replaced).toBe(0);
+    // So it is where pictures score sentences; anywhere else a clean view is of the picture itself.
+    const scored = await data.train.views!([1, 3], 16, { kind: 'clean', standIn: true });
+    expect(scored.replaced).toBe(1);
+    const each = 16 * 16 * 3;
+    expect(bytes(scored.values.slice(0, each))).toEqual(bytes(scored.values.slice(each)));
+    await expect(data.train.views!([1], 16, { kind: 'clean' })).rejects.toMatchObject({ code: 'ERR_DATA' });
     await data.dispose!();
   });
 
