@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { VlltrError } from '../errors.js';
 import { suggestion } from '../near.js';
+import { DECODINGS } from '../training/views.js';
 import { integer, natural, nonNegative, positive, share } from './options.js';
 
 /** A setting by its name in config.json: the field of the command line it stands for, and how its text is read. */
@@ -61,6 +62,7 @@ const TRAINING: Record<string, Setting> = {
     'view',
     viewPart('randAugment', (text) => (flag(text) ? {} : false)),
   ),
+  decode: setting('decode', oneOf(...DECODINGS)),
   batchNorm: setting('batchNorm', oneOf('train', 'eval')),
   smoothing: setting('smoothing', share),
   checkpointEvery: setting('checkpointEvery', natural),

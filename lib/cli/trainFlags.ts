@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { check } from '../errors.js';
 import { GENERAL_RECIPE } from '../presets/general.js';
 import { ICON_RECIPE } from '../presets/iconLt.js';
 import type { PaperPreset } from '../presets/paper/index.js';
@@ -180,6 +181,10 @@ function lengthOf<T extends TrainOptions>(recipe: Settings<T>, flags: TrainFlags
     const updates = own ? undefined : (recipe as T);
     const steps = flags.steps ?? updates!.steps;
     const tenth = Math.floor(steps / 10);
+    for (const name of ['warmupEpochs', 'checkpointEpochs', 'evaluateEpochs'] as const)
+      check(flags[name] === undefined, 'ERR_USAGE', () => {
+        return `--set ${name} is for trainings in epochs, this one counts ${steps} updates; add --epochs, or name updates`;
+      });
     const none = { epochs: undefined, warmupEpochs: undefined, checkpointEpochs: undefined, evaluateEpochs: undefined };
     return {
       ...none,

@@ -147,6 +147,7 @@ describe('--set', () => {
     expect(options).toMatchObject({ learningRate: 1e-4, clipNorm: 1, batchNorm: 'train', batch: 2048 });
     expect(options.augment).toEqual({ preset: 'imagenet', erase: 0, scale: [0.2, 1], randAugment: false });
     expect(options.microBatch).toBeUndefined();
+    expect(pretrain({ set: ['decode=exact'] }).decode).toBe('exact');
     const whole = withSet({ set: ['mixup=false', 'alpha=0.3', 'anchors.split=train'] }, 'finetune');
     expect(whole).toEqual({ mixup: false, alpha: 0.3, split: 'train' });
   });
@@ -156,6 +157,9 @@ describe('--set', () => {
     expect(pretrain({ set: ['epochs=10', 'warmupEpochs=0'] })).toMatchObject({ steps: 300, warmupSteps: 0 });
     expect(pretrain({ steps: 40 })).toMatchObject({ steps: 40, warmupSteps: 4 });
     expect(pretrain({ warmup: 7, checkpointEvery: 5 })).toMatchObject({ warmupSteps: 7, checkpointEvery: 5 });
+    expect(() => pretrain({ steps: 40, set: ['warmupEpochs=1'] })).toThrow(
+      /--set warmupEpochs is for trainings in epochs, this one counts 40 updates/,
+    );
     const general = withFlags(GENERAL_RECIPE.pretrain, { epochs: 2 });
     expect(inUpdates(general, 1000)).toMatchObject({ steps: 14, warmupSteps: 1, checkpointEvery: 100 });
     expect(inUpdates(withFlags(GENERAL_RECIPE.pretrain, {}), 1000)).toMatchObject(GENERAL_RECIPE.pretrain);
