@@ -48,20 +48,21 @@ export function dataFlags(command: Command): Command {
     );
 }
 
-/** Adds the options of how a data set's pictures are decoded while they are used. */
-export function loaderFlags(command: Command): Command {
-  return command
-    .option(
-      '--workers <n>',
-      'threads that decode pictures; no number depends on it (default: cores, at most 16)',
-      natural,
-    )
-    .option(
-      '--max-unreadable <n>',
-      'training pictures that may be unreadable, each replaced by another of its class (default: 0.1 %, at least 10)',
-      integer,
-    );
-}
+/** Adds `--workers`. */
+export const workersFlag = (command: Command): Command =>
+  command.option(
+    '--workers <n>',
+    'threads that decode pictures; no number depends on it (default: cores, at most 16)',
+    natural,
+  );
+
+/** Adds the options of how a data set's training pictures are decoded while they are used. */
+export const loaderFlags = (command: Command): Command =>
+  workersFlag(command).option(
+    '--max-unreadable <n>',
+    'training pictures that may be unreadable, each replaced by another of its class (default: 0.1 %, at least 10)',
+    integer,
+  );
 
 /** What of the command line's options says how the data is read; Icon-LT has nothing to say. @throws VlltrError ERR_USAGE */
 export function givenData(data: string, flags: DataFlags): DataFlags {

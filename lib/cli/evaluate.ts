@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { dataFlags, loaderFlags } from './dataFlags.js';
+import { dataFlags, workersFlag } from './dataFlags.js';
 import { lazily } from './options.js';
 
 /** Adds `vl-ltr evaluate`. */
@@ -13,7 +13,7 @@ export function register(program: Command): void {
     .option('--baseline <dir>', 'a vision-only run to set beside it, in the table and in the report')
     .option('--five-crop', 'five views of each picture, four corners and the centre: the mean of their logits')
     .option('--json', 'print everything, the accuracy of every class included, as JSON');
-  loaderFlags(dataFlags(command))
+  workersFlag(dataFlags(command))
     .addHelpText(
       'after',
       `

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { dataFlags } from './dataFlags.js';
+import { dataFlags, workersFlag } from './dataFlags.js';
 import { forceOption, lazily, natural } from './options.js';
 
 /** Adds `vl-ltr predict`. */
@@ -19,7 +19,7 @@ export function register(program: Command): void {
     .option('--top <n>', 'classes shown', natural, 5)
     .option('--explain', 'the exact share of every anchor sentence in the text logit of the best class')
     .option('--json', 'print the predictions as JSON');
-  dataFlags(command)
+  workersFlag(dataFlags(command))
     .addHelpText(
       'after',
       `
