@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
 import { writeJson } from '../files/atomic.js';
-import { readSafetensors, writeSafetensors } from '../files/safetensors.js';
+import { inspectSafetensors, readSafetensors, writeSafetensors } from '../files/safetensors.js';
 import { tf } from '../runtime/tf.js';
 import type { Anchors } from './head.js';
 import type { AnchorOptions } from './options.js';
@@ -67,21 +67,29 @@ export async function saveAnchors(
   await writeJson(join(dirname(path), 'anchors.json'), listAnchors(info.classes, anchors, losses));
 }
 
-/** Reads what `saveAnchors` wrote. The caller disposes the embeddings. @throws VlltrError ERR_CHECKPOINT */
-export async function loadAnchors(path: string): Promise<{ anchors: Anchors; info: AnchorInfo }> {
-  const { tensors, metadata } = await readSafetensors(path);
-  const { text_embeddings: embeddings, anchor_counts: counts } = tensors;
-  check(
-    metadata.format === FORMAT && metadata.info && embeddings && counts,
-    'ERR_CHECKPOINT',
-    () => `${path} is a ${metadata.format ?? 'foreign'} file; expected anchors written by vl-ltr anchors`,
-  );
-  let info: AnchorInfo;
+/** What a file of anchors knows, its embeddings left alone. @throws VlltrError ERR_CHECKPOINT */
+export async function anchorInfo(path: string): Promise<AnchorInfo> {
+  return infoOf(path, (await inspectSafetensors(path)).metadata);
+}
+
+function infoOf(path: string, metadata: Record<string, string>): AnchorInfo {
+  check(metadata.format === FORMAT && metadata.info, 'ERR_CHECKPOINT', () => notAnchors(path, metadata));
   try {
-    info = JSON.parse(metadata.info) as AnchorInfo;
+    return JSON.parse(metadata.info) as AnchorInfo;
   } catch (cause) {
     throw new VlltrError('ERR_CHECKPOINT', `${path}: its description is no JSON`, { cause });
   }
+}
+
+const notAnchors = (path: string, metadata: Record<string, string>): string =>
+  `${path} is a ${metadata.format ?? 'foreign'} file; expected anchors written by vl-ltr anchors`;
+
+/** Reads what `saveAnchors` wrote. The caller disposes the embeddings. @throws VlltrError ERR_CHECKPOINT */
+export async function loadAnchors(path: string): Promise<{ anchors: Anchors; info: AnchorInfo }> {
+  const { tensors, metadata } = await readSafetensors(path);
+  const info = infoOf(path, metadata);
+  const { text_embeddings: embeddings, anchor_counts: counts } = tensors;
+  check(embeddings && counts, 'ERR_CHECKPOINT', () => notAnchors(path, metadata));
   return {
     info,
     anchors: {

@@ -26,6 +26,8 @@ beforeAll(async () => {
     const text = { contextLength: 77, vocabSize: 49408, width: 128, heads: 2, layers: 2, vocabulary: [49406, 49407] };
     const model = create({ embedDim: 64, visual, text }, { seed: 0 });
     await saveClip(at(`${name}.safetensors`), model.config, model.params);
+    const metadata = { stage: 'pretrain', holdOut: '0.25' };
+    if (name === 'vit') await saveClip(at('held.safetensors'), model.config, model.params, { metadata });
     model.dispose();
   }
 });
@@ -75,6 +77,17 @@ describe('a dry run of a preset', () => {
     expect(begun.code).toBe(2);
     expect(begun.stderr).toMatch(/get RN50\.pt from https.*and name it: --from RN50\.pt/);
   });
+});
+
+it('a dry run takes over what stage 1 held out, and misses a teacher that is not there', async () => {
+  const held = await dry('finetune', at('data'), '--from', at('held.safetensors'));
+  expect(held.printed.plan).toMatchObject({ ready: true, data: { holdOut: 0.25 } });
+  const other = await dry('finetune', at('data'), '--from', at('held.safetensors'), '--hold-out', '0.1');
+  expect(other.code).toBe(2);
+  expect(other.stderr).toMatch(/held\.safetensors was trained with --hold-out 0\.25/);
+  const taught = await dry('pretrain', at('data'), '--from', at('vit.safetensors'), '--teacher', at('none.pt'));
+  expect(taught.code).toBe(1);
+  expect(taught.printed.plan.weights.missing).toMatch(/the teacher .*none\.pt does not exist/);
 });
 
 // The estimate is of sums over layers, the peak is the process's own: within a factor of two of one another.

@@ -1,9 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { LoadedClip } from '../../clip/checkpoint/index.js';
+import { modelFileIn } from '../../clip/checkpoint/open.js';
 import type { LongTailData } from '../../data/types.js';
 import type { PaperPreset } from '../../presets/paper/index.js';
-import { fileDigest, loadAnchors } from '../../stages/anchorFile.js';
+import { anchorInfo, fileDigest, loadAnchors } from '../../stages/anchorFile.js';
 import type { Anchors } from '../../stages/head.js';
 import type { AnchorOptions } from '../../stages/options.js';
 import { anchorOptions } from '../anchorFlags.js';
@@ -26,22 +27,17 @@ export function stage1Folder({ from }: FinetuneCommand): string | undefined {
   return from !== undefined && existsSync(from) && statSync(from).isDirectory() ? resolve(from) : undefined;
 }
 
-/** Decides it. */
-export async function planAnchors(
-  data: string,
-  flags: FinetuneCommand,
-  start: Start,
-  preset?: PaperPreset,
-): Promise<AnchorPlan> {
+/** Decides it; nothing is loaded. */
+export async function planAnchors(data: string, flags: FinetuneCommand, preset?: PaperPreset): Promise<AnchorPlan> {
   const options = anchorOptions(data, flags, preset);
   const asked = flags.anchors ?? flags.choice ?? flags.split ?? flags.imagesPerClass;
   const stage1 = stage1Folder(flags);
   if (stage1 === undefined || asked !== undefined) return { options };
   const file = join(stage1, 'anchors.safetensors');
-  if (!existsSync(file)) return { options };
-  const { anchors, info } = await loadAnchors(file);
-  anchors.embeddings.dispose();
-  if (info.model !== (await fileDigest(start.path))) {
+  const model = modelFileIn(stage1);
+  if (!existsSync(file) || model === undefined) return { options };
+  const info = await anchorInfo(file);
+  if (info.model !== (await fileDigest(model))) {
     say(`${file} was made with an earlier model of this run; choosing anchors anew`);
     return { options };
   }

@@ -15,7 +15,6 @@ import { DEFAULT_ALPHA, inspect } from '../../stages/inspect.js';
 import { type Classifier, saveClassifier } from '../../stages/modelFile.js';
 import type { BaselineOptions, FinetuneOptions, StageRun } from '../../stages/options.js';
 import { chooseAlpha, lgrProbabilities } from '../../stages/recognise.js';
-import { anchorOptions } from '../anchorFlags.js';
 import { dataName } from '../dataName.js';
 import { withSet } from '../settings.js';
 import { print, say } from '../terminal.js';
@@ -119,11 +118,11 @@ export async function run(argument: string | undefined, given: FinetuneCommand):
     alpha,
   };
   if (flags.dryRun) {
-    const anchors = lgr ? anchorOptions(dataArgument, flags, preset) : undefined;
-    const { run, seed, from, holdOut = 0 } = flags;
+    const anchors = lgr ? (await planAnchors(dataArgument, flags, preset)).options : undefined;
+    const { run, seed, from, holdOut } = flags;
     const stage = lgr ? 'finetune' : 'baseline';
     const planned = { stage, data: dataArgument, how, holdOut, settings, preset, from, resolution } as const;
-    const shown = { command: 'finetune', run, seed, from, holdOut: flags.holdOut, ...configuration, anchors };
+    const shown = { command: 'finetune', run, seed, from, holdOut, ...configuration, anchors };
     return dryRun(shown, { ...planned, anchors: anchors?.anchors }, flags);
   }
   checkWeights(preset, flags.from, false);
@@ -134,7 +133,7 @@ export async function run(argument: string | undefined, given: FinetuneCommand):
   const data = await openData(dataArgument, start.config.visual.imageSize, holdOut, how);
   checkTrainedOn(start, data);
   if (preset) sayPresetNotes(preset, data, start.config.visual);
-  const plan = lgr ? await planAnchors(dataArgument, flags, start, preset) : undefined;
+  const plan = lgr ? await planAnchors(dataArgument, flags, preset) : undefined;
   const options = inUpdates(settings as Settings<FinetuneOptions | BaselineOptions>, data.train.length);
   await beginRun(flags, 'finetune', {
     ...configuration,

@@ -9,7 +9,7 @@ import { finetune } from '../../stages/finetune.js';
 import type { BaselineOptions, FinetuneOptions, PretrainOptions, StageRun } from '../../stages/options.js';
 import { pretrain } from '../../stages/pretrain.js';
 import { TextBank } from '../../stages/textBank.js';
-import { openClip } from './models.js';
+import { holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
 import type { Planned } from './plan.js';
 
@@ -89,7 +89,7 @@ function sample(data: LongTailData): LongTailData {
  * whole one takes is in proportion, a little less in truth, since the optimiser steps once an update.
  */
 export async function measure(planned: Planned, options: Options): Promise<Measured> {
-  const { stage, data: name, how, holdOut, from, resolution, anchors = 0 } = planned;
+  const { stage, data: name, how, from, resolution, anchors = 0 } = planned;
   const { batch: whole, microBatch = whole } = options;
   const batch = Math.min(whole, 2 * microBatch);
   const few = {
@@ -103,7 +103,7 @@ export async function measure(planned: Planned, options: Options): Promise<Measu
     evaluateEvery: 0,
   };
   const start = await openClip(from, resolution);
-  const data = await openData(name, start.config.visual.imageSize, holdOut, how);
+  const data = await openData(name, start.config.visual.imageSize, holdOutFor(start, planned.holdOut), how);
   const seconds = await timed(async (run) => {
     if (stage === 'pretrain') {
       const small = sample(data);

@@ -95,7 +95,7 @@ export function dataDigest(data: LongTailData): string {
  * The share of train that is held out: what was asked for, else what the stage-1 model was trained without.
  * @throws VlltrError ERR_USAGE where the two differ: the model has seen pictures that would validate it
  */
-export function holdOutFor(model: LoadedClip & { path: string }, asked: number | undefined): number {
+export function holdOutFor(model: Pick<LoadedClip, 'metadata'> & { path: string }, asked: number | undefined): number {
   const { stage, holdOut } = model.metadata;
   const before = Number(holdOut ?? 0);
   check(stage !== 'pretrain' || asked === undefined || asked === before, 'ERR_USAGE', () => {

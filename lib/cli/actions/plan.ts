@@ -6,6 +6,7 @@ import { parameterSpecs } from '../../clip/parameters.js';
 import { checkData, type DataReport } from '../../data/checkData.js';
 import { defaultWorkers } from '../../data/loader/pool.js';
 import { promptTemplates } from '../../data/prompts.js';
+import { inspectSafetensors } from '../../files/safetensors.js';
 import type { Difference, PaperPreset } from '../../presets/paper/index.js';
 import { shippedTeacher } from '../../presets/teacher.js';
 import { probeCards } from '../../runtime/cards.js';
@@ -15,7 +16,7 @@ import { inUpdates, type Settings, updatesPerEpoch } from '../../stages/epochs.j
 import { type Memory, onCard, total, trainingMemory } from '../../stages/memory.js';
 import type { BaselineOptions, FinetuneOptions, PretrainOptions } from '../../stages/options.js';
 import type { DataFlags } from '../dataFlags.js';
-import { modelPath } from './models.js';
+import { holdOutFor, modelPath } from './models.js';
 import { presetNotes } from './presetNotes.js';
 import { whatBegins } from './weights.js';
 
@@ -26,11 +27,14 @@ export interface Planned {
   stage: 'pretrain' | 'finetune' | 'baseline';
   data: string;
   how: DataFlags;
-  holdOut: number;
+  /** Default: what the model that it begins with was trained without. */
+  holdOut?: number;
   settings: Settings<Options>;
   preset?: PaperPreset;
   /** Run folder or file that it begins with. */
   from?: string;
+  /** Stage 1: another model to distil from. */
+  teacher?: string;
   resolution?: number;
   /** Anchors a class; stage 2 alone. */
   anchors?: number;
@@ -44,6 +48,8 @@ export interface TrainingPlan {
     classes: number;
     /** Of all classes, their prompts counted whole (the authors' way of splitting makes more of some). */
     sentences: number;
+    /** Share of train that validates. */
+    holdOut: number;
     findings: string[];
   };
   weights: { file: string | null; architecture: ClipConfig['visual']; missing?: string };
@@ -81,20 +87,31 @@ function sizesOf(config: ClipConfig): Sizes {
 async function weightsOf({
   stage,
   from,
+  teacher,
   preset,
   resolution,
-}: Planned): Promise<TrainingPlan['weights'] & { config: ClipConfig }> {
+  holdOut,
+}: Planned): Promise<TrainingPlan['weights'] & { config: ClipConfig; heldOut: number }> {
+  const untaught = teacher !== undefined && !existsSync(teacher) && `the teacher ${teacher} does not exist`;
   const path = from ?? (preset ? undefined : shippedTeacher());
   if (path !== undefined && existsSync(path)) {
     const file = modelPath(path, 'a CLIP model file or a run of vl-ltr pretrain');
     const config = await clipArchitecture(file, { resolution });
-    return { file: resolve(file), architecture: config.visual, config };
+    const { metadata } = file.endsWith('.safetensors') ? await inspectSafetensors(file) : { metadata: {} };
+    const heldOut = holdOutFor({ metadata, path: file }, holdOut);
+    return {
+      file: resolve(file),
+      architecture: config.visual,
+      ...(untaught && { missing: untaught }),
+      config,
+      heldOut,
+    };
   }
   const config = clipConfig(preset?.weights.architecture ?? 'RN50');
   if (resolution !== undefined) config.visual.imageSize = resolution;
   const what = path === undefined ? 'no --from' : `${path} does not exist`;
   const missing = preset ? `${what}: ${whatBegins(preset, stage === 'pretrain')}` : what;
-  return { file: null, architecture: config.visual, missing, config };
+  return { file: null, architecture: config.visual, missing, config, heldOut: holdOut ?? 0 };
 }
 
 function headSize(stage: Planned['stage'], options: Options, dim: number, classes: number): number {
@@ -106,9 +123,9 @@ function headSize(stage: Planned['stage'], options: Options, dim: number, classe
 
 /** Looks through data and weights and adds up what a training takes. Nothing is computed and no picture opened. */
 export async function planTraining(planned: Planned): Promise<{ plan: TrainingPlan; options: Options }> {
-  const { stage, data, how, holdOut, settings, preset, anchors = 0 } = planned;
+  const { stage, data, how, settings, preset, anchors = 0 } = planned;
+  const { config, heldOut: holdOut, ...weights } = await weightsOf(planned);
   const report = await checkData(data, { ...how, holdOut, decode: false });
-  const { config, ...weights } = await weightsOf(planned);
   const pictures = report.pictures.train ?? 0;
   const options = inUpdates<Options>(settings, pictures);
   const { batch, microBatch = batch, steps } = options;
@@ -140,6 +157,7 @@ export async function planTraining(planned: Planned): Promise<{ plan: TrainingPl
       pictures: report.pictures,
       classes,
       sentences,
+      holdOut,
       findings: report.findings.map(({ severity, message, items }) => {
         const shown = items.length > 0 ? ` (${items.slice(0, 3).join('; ')}${items.length > 3 ? '; …' : ''})` : '';
         return `${severity}: ${message}${shown}`;

@@ -88,7 +88,7 @@ export async function run(dataArgument: string, given: PretrainCommand): Promise
     holdOut: flags.holdOut ?? 0,
   };
   if (flags.dryRun) {
-    const holdOut = flags.holdOut ?? 0;
+    const { holdOut, teacher } = flags;
     const planned = {
       stage: 'pretrain',
       data: dataArgument,
@@ -97,6 +97,7 @@ export async function run(dataArgument: string, given: PretrainCommand): Promise
       settings,
       preset,
       from: flags.from,
+      teacher,
       resolution,
     } as const;
     return dryRun({ command: 'pretrain', run: flags.run, seed: flags.seed, ...configuration }, planned, flags);
