@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ViewPool } from '../../lib/data/loader/pool.js';
-import { PictureFiles, PixelCache } from '../../lib/data/pictureFiles.js';
+import { PictureFiles } from '../../lib/data/pictureFiles.js';
 import type { Decoding } from '../../lib/training/views.js';
 import type { Prepare, Ran, Request } from './protocol.js';
 
@@ -17,7 +17,7 @@ function prepare({ folder, pictures, workers, batch, size }: Prepare, decode: De
   const ids = Array.from({ length: pictures }, (_, i) => `${i}.jpg`);
   const labels = new Int32Array(pictures);
   const loading = { pool: new ViewPool(workers) };
-  const images = new PictureFiles(ids, labels, (id) => join(folder, id), size, new PixelCache(0), loading);
+  const images = new PictureFiles(ids, labels, (id) => join(folder, id), size, loading);
   const load = (epoch: number, from: number) => {
     const indices = Array.from({ length: Math.min(batch, pictures - from) }, (_, i) => from + i);
     const augment = { preset: 'imagenet' } as const;

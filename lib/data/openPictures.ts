@@ -1,13 +1,13 @@
 import { basename, resolve } from 'node:path';
 import { check } from '../errors.js';
 import { type ClassTextOptions, corpusText } from './classText.js';
-import { decodeSquare, inParallel } from './decode.js';
+import { decodeFull, inParallel } from './decode.js';
 import { readListing } from './formats/index.js';
 import { type Listing, type Pictures, type ReadOptions, SPLITS, type Split } from './formats/listing.js';
 import { checkHoldOut, heldOut } from './holdOut.js';
 import { ViewPool } from './loader/pool.js';
 import { Replacements } from './loader/replacements.js';
-import { PictureFiles, PixelCache } from './pictureFiles.js';
+import { PictureFiles } from './pictureFiles.js';
 import { type Shots, shotBounds } from './shots.js';
 import type { ImageSource, LongTailData } from './types.js';
 
@@ -25,8 +25,6 @@ export interface OpenOptions extends ReadOptions, ClassTextOptions {
    * start and leaves such ones out with a warning.
    */
   unreadable?: 'error' | 'skip';
-  /** Decoded pictures that `read` keeps in memory, in bytes. Default 1 GiB. Views of training and evaluation keep none. */
-  cacheBytes?: number;
   /** Threads that decode pictures and make views; no number depends on it. Default: as many as cores, at most 16. */
   workers?: number;
   /**
@@ -80,19 +78,11 @@ function filtered(pictures: Pictures, kept: (i: number) => boolean): Pictures {
 }
 
 /** Decodes every picture and leaves out those that fail. */
-async function readable(
-  pictures: Pictures,
-  size: number,
-  cache: PixelCache,
-  warn: (message: string) => void,
-): Promise<Pictures> {
+async function readable(pictures: Pictures, warn: (message: string) => void): Promise<Pictures> {
   const { ids, input } = pictures;
   const reasons = new Map<number, string>();
   await inParallel(ids.length, async (i) => {
-    await decodeSquare(input(ids[i]!), size).then(
-      (pixels) => cache.set(ids[i]!, pixels),
-      (error: Error) => reasons.set(i, error.message),
-    );
+    await decodeFull(input(ids[i]!)).catch((error: Error) => reasons.set(i, error.message));
   });
   for (const i of [...reasons.keys()].sort((a, b) => a - b)) warn(`${reasons.get(i)}; left out`);
   return reasons.size === 0 ? pictures : filtered(pictures, (i) => !reasons.has(i));
@@ -118,7 +108,7 @@ export function splitVal(
  */
 export async function openPictures(path: string, options: OpenOptions): Promise<LongTailData> {
   const { imageSize, shots = 'auto', seed = 0, unreadable = 'error' } = options;
-  const { cacheBytes = 2 ** 30, warn = (message) => process.stderr.write(`warning: ${message}\n`) } = options;
+  const { warn = (message) => process.stderr.write(`warning: ${message}\n`) } = options;
   const share = options.holdOut ?? 0;
   check(
     Number.isInteger(imageSize) && imageSize >= 1,
@@ -138,12 +128,11 @@ export async function openPictures(path: string, options: OpenOptions): Promise<
   checkTrainable(listing);
   for (const warning of listing.warnings) warn(warning);
   const { classes, dir } = listing;
-  const cache = new PixelCache(cacheBytes);
   const pictures: Partial<Record<Split, Pictures>> = {};
   for (const split of SPLITS) {
     const found = listing.splits[split];
     if (!found) continue;
-    const kept = unreadable === 'skip' ? await readable(found, imageSize, cache, warn) : found;
+    const kept = unreadable === 'skip' ? await readable(found, warn) : found;
     if (kept.ids.length > 0) pictures[split] = kept;
   }
   let held = 0;
@@ -162,7 +151,7 @@ export async function openPictures(path: string, options: OpenOptions): Promise<
       pool,
       ...(split === 'train' && { replacements: new Replacements(found.ids, found.labels, limit, warn) }),
     };
-    return new PictureFiles(found.ids, found.labels, found.input, imageSize, cache, loading);
+    return new PictureFiles(found.ids, found.labels, found.input, imageSize, loading);
   };
   const train = source('train');
   const counts = classSizes(train?.labels ?? new Int32Array(), classes.length);

@@ -5,34 +5,6 @@ import type { ViewPool } from './loader/pool.js';
 import type { Replacements } from './loader/replacements.js';
 import type { ImageSource, Views } from './types.js';
 
-/** Decoded pictures up to a number of bytes, least recently used ones dropped first; shared by the splits of a set. */
-export class PixelCache {
-  private readonly entries = new Map<string, Uint8Array>();
-  private bytes = 0;
-
-  constructor(private readonly limit: number) {}
-
-  get(key: string): Uint8Array | undefined {
-    const pixels = this.entries.get(key);
-    if (pixels) {
-      this.entries.delete(key);
-      this.entries.set(key, pixels);
-    }
-    return pixels;
-  }
-
-  set(key: string, pixels: Uint8Array): void {
-    if (this.entries.has(key) || pixels.length > this.limit) return;
-    this.entries.set(key, pixels);
-    this.bytes += pixels.length;
-    for (const [oldest, dropped] of this.entries) {
-      if (this.bytes <= this.limit) break;
-      this.entries.delete(oldest);
-      this.bytes -= dropped.length;
-    }
-  }
-}
-
 /** How pictures are decoded for views. */
 export interface Loading {
   pool: ViewPool;
@@ -44,11 +16,9 @@ export interface Loading {
 export class PictureFiles implements ImageSource {
   readonly length: number;
   readonly labels: Int32Array;
-  /** Decodings under way, so that two batches that want one picture share the work. */
-  private readonly pending = new Map<string, Promise<Uint8Array>>();
 
   /**
-   * @param ids names of the pictures, each its own among all that share the cache
+   * @param ids names of the pictures
    * @param labels class of each picture
    * @param input where the bytes of a picture are
    * @param size height and width in pixels of what `read` gives
@@ -58,7 +28,6 @@ export class PictureFiles implements ImageSource {
     labels: ArrayLike<number>,
     private readonly input: (id: string) => PictureInput,
     readonly size: number,
-    private readonly cache: PixelCache,
     private readonly loading: Loading,
   ) {
     this.length = ids.length;
@@ -76,7 +45,7 @@ export class PictureFiles implements ImageSource {
     const out = new Uint8Array(indices.length * bytes);
     await Promise.all(
       Array.from(indices, async (index, row) => {
-        out.set(await this.pixels(this.id(index)), row * bytes);
+        out.set(await decodeSquare(this.input(this.id(index)), this.size), row * bytes);
       }),
     );
     return out;
@@ -106,21 +75,5 @@ export class PictureFiles implements ImageSource {
       }),
     );
     return { values, replaced };
-  }
-
-  private pixels(id: string): Promise<Uint8Array> {
-    const cached = this.cache.get(id);
-    if (cached) return Promise.resolve(cached);
-    let job = this.pending.get(id);
-    if (!job) {
-      job = decodeSquare(this.input(id), this.size)
-        .then((pixels) => {
-          this.cache.set(id, pixels);
-          return pixels;
-        })
-        .finally(() => this.pending.delete(id));
-      this.pending.set(id, job);
-    }
-    return job;
   }
 }

@@ -5,7 +5,6 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limiter } from '../../lib/data/decode.js';
 import { openFolder } from '../../lib/data/openPictures.js';
-import { PixelCache } from '../../lib/data/pictureFiles.js';
 
 let dir: string;
 beforeEach(async () => {
@@ -166,20 +165,6 @@ describe('openFolder', () => {
     await paint('train/a/0.png', '#ff0000');
     const { train } = await open();
     await expect(train.read([1])).rejects.toThrow(/picture 1 of 1 does not exist/);
-  });
-});
-
-describe('PixelCache', () => {
-  it('keeps the most recently used within its limit', () => {
-    const cache = new PixelCache(8);
-    cache.set('a', new Uint8Array(4));
-    cache.set('b', new Uint8Array(4));
-    cache.get('a');
-    cache.set('c', new Uint8Array(4));
-    expect([cache.get('a')?.length, cache.get('b'), cache.get('c')?.length]).toEqual([4, undefined, 4]);
-    cache.set('d', new Uint8Array(9));
-    expect(cache.get('d')).toBeUndefined();
-    expect(cache.get('a')?.length).toBe(4);
   });
 });
 
