@@ -119,6 +119,8 @@ export interface StageRun {
   identity?: string;
   /** Go on from the last good checkpoint. */
   resume: boolean;
+  /** Batches prepared ahead of the update that takes them; no number depends on it. Default: as many as memory allows. */
+  ahead?: number;
   /** Called after each update. */
   onProgress?: (progress: Progress) => void;
 }

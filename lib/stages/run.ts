@@ -149,7 +149,7 @@ export async function runStage(spec: {
       step,
       learningRate: rate,
       // Views of pictures in memory take this very thread.
-      ahead: spec.images.views ? batchesAhead(options.batch, spec.imageSize) : 1,
+      ahead: run.ahead ?? (spec.images.views ? batchesAhead(options.batch, spec.imageSize) : 1),
       inputs: async (t) => {
         const key = { seed: run.seed, stage: name, step: t, notes: {} };
         const inputs = await spec.inputs(key);
