@@ -21,7 +21,8 @@ const SENTENCES: Difference = {
 const LARGER: Difference = {
   key: 'resolution',
   released: 'the paper reports 384 pixels (81.0 %), no configuration of that run was released',
-  reason: 'the settings of the 224-pixel run in both stages; --resolution 224 for stage 1 leaves 384 to stage 2',
+  reason:
+    'the settings of the 224-pixel run in both stages; --resolution 224 in stage 1 and 384 in stage 2 for the latter alone',
 };
 
 /** iNaturalist 2018: 8,142 classes, 437,513 training pictures. */

@@ -9,6 +9,7 @@ const COMMON = {
   weightDecay: 0.05,
   sampler: 'sqrt',
   augment: { preset: 'imagenet' },
+  decode: 'fast',
   smoothing: 0.1,
   batchNorm: 'eval',
   checkpointEpochs: 1,
@@ -73,6 +74,12 @@ export const DIFFERS: readonly Difference[] = [
     key: 'sampler',
     released: 'the draw of an epoch is dealt to eight devices, equal draws in every epoch on one device',
     reason: 'drawn anew for every update: with one device theirs would train on one draw of the pictures',
+  },
+  {
+    key: 'decode',
+    released: 'every picture decoded whole',
+    reason:
+      'a JPEG shrunk by 2, 4 or 8 as it is decoded where the crop keeps the size of the view; --decode exact for theirs',
   },
   {
     key: 'precision',
