@@ -95,7 +95,13 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
     await writeRunReport(flags.run, {
       title: `${kind[classifier?.info.kind ?? 'clip']} on ${data.name}, ${split}`,
       bounds: data.shots,
-      facts: alpha === undefined ? [] : [['α', String(alpha)]],
+      facts: [
+        ...(alpha === undefined ? [] : [['α', String(alpha)] as [string, string]]),
+        // Sentences explain one view.
+        ...(flags.fiveCrop
+          ? [['views', 'five crops; classes, pairs and examples by the centre crop'] as [string, string]]
+          : []),
+      ],
       rows,
       inspection: classifier && (await inspect(data, classifier, baseline, { split })),
       stage1: existsSync(config) ? (await readJson<{ stage1?: string }>(config)).stage1 : undefined,
