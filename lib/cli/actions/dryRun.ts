@@ -51,6 +51,7 @@ export async function dryRun(
   flags: { measure?: boolean },
 ): Promise<void> {
   if (isIconLt(planned.data)) {
+    if (flags.measure) say(`--measure is about pictures of your own; ${planned.data} is not measured`);
     if (isInEpochs(planned.settings)) say('updates are known once the icons are drawn; the settings are in epochs');
     return print({ ...shown, options: planned.settings });
   }
