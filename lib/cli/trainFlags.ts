@@ -202,9 +202,9 @@ function lengthOf<T extends TrainOptions>(recipe: Settings<T>, flags: TrainFlags
     warmupEpochs: flags.warmupEpochs ?? Math.min(own?.warmupEpochs ?? epochs / 10, epochs / 10),
     checkpointEpochs: flags.checkpointEpochs ?? own?.checkpointEpochs ?? 1,
     evaluateEpochs: flags.evaluateEpochs ?? own?.evaluateEpochs ?? 1,
-    // Counts of updates that were given hold.
+    // Counts of updates that were given hold, the recipe's where no rhythm in epochs was.
     warmupSteps,
-    checkpointEvery: checkpointEvery ?? updates?.checkpointEvery,
-    evaluateEvery: evaluateEvery ?? updates?.evaluateEvery,
+    checkpointEvery: checkpointEvery ?? (flags.checkpointEpochs === undefined ? updates?.checkpointEvery : undefined),
+    evaluateEvery: evaluateEvery ?? (flags.evaluateEpochs === undefined ? updates?.evaluateEvery : undefined),
   };
 }

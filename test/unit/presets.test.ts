@@ -162,6 +162,8 @@ describe('--set', () => {
     );
     const general = withFlags(GENERAL_RECIPE.pretrain, { epochs: 2 });
     expect(inUpdates(general, 1000)).toMatchObject({ steps: 14, warmupSteps: 1, checkpointEvery: 100 });
+    const rhythm = withFlags(GENERAL_RECIPE.pretrain, { epochs: 2, checkpointEpochs: 1, evaluateEpochs: 0 });
+    expect(inUpdates(rhythm, 1000)).toMatchObject({ steps: 14, checkpointEvery: 7, evaluateEvery: 0 });
     expect(inUpdates(withFlags(GENERAL_RECIPE.pretrain, {}), 1000)).toMatchObject(GENERAL_RECIPE.pretrain);
   });
 
