@@ -64,6 +64,37 @@ export interface Addon {
   removeFunction(binding: string, name: string): void;
 
   /**
+   * Fills `rgb` [height, width, 3] with a part of a JPEG, with the bits of the whole decoded, or of the picture shrunk by 2,
+   * 4 or 8 as it is decoded (its size rounded down). False where another decoder is to be asked: the file is of another kind
+   * or damaged, or the addon was built without a library (`info().jpeg`), and `rgb` is of no meaning.
+   */
+  decodeJpeg(
+    data: Uint8Array,
+    left: number,
+    top: number,
+    width: number,
+    height: number,
+    shrink: number,
+    rgb: Uint8Array,
+  ): boolean;
+
+  /**
+   * Fills `out` [toHeight, toWidth, 3] with a part of the RGB picture `pixels` [rows, stride, 3], resampled as Pillow does
+   * (BICUBIC) to the bit.
+   */
+  resamplePicture(
+    pixels: Uint8Array,
+    stride: number,
+    left: number,
+    top: number,
+    width: number,
+    height: number,
+    toWidth: number,
+    toHeight: number,
+    out: Uint8Array | Uint8ClampedArray,
+  ): void;
+
+  /**
    * One step of AdamW over all parameters, which lie one behind the other in params, m and v [N]; `grads` are their
    * gradients in the same order, `rules` weight decay, factor on the learning rate and upper bound of each [grads, 3].
    * No clipping with `clipNorm` infinite. Fills the new params, m and v [N] and the norm of the gradient [1].
@@ -219,6 +250,8 @@ export interface AddonInfo {
   readonly available: readonly Isa[];
   /** Size of the thread pool; `VLLTR_THREADS` sets it. */
   readonly threads: number;
+  /** The library that JPEGs are decoded by, and its version; empty where the addon was built without. */
+  readonly jpeg: string;
   /** Kernels called through this door by this thread of JavaScript. */
   readonly calls: number;
 }

@@ -31,12 +31,12 @@ export async function layCudaPackage(folder, addon, version = undefined) {
     os: [process.platform],
     cpu: [process.arch],
     engines: own.engines,
-    files: ['vl_ltr.node', 'LICENSE'],
+    files: ['vl_ltr.node', 'LICENSE', 'NOTICE'],
   };
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   copyFileSync(addon, join(folder, 'vl_ltr.node'));
-  copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
+  for (const name of ['LICENSE', 'NOTICE']) copyFileSync(join(root, name), join(folder, name));
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   writeFileSync(
     join(folder, 'README.md'),

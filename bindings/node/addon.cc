@@ -10,6 +10,7 @@
 #include "node/methods.h"
 #include "tensorflow/register.h"
 #include "vlltr/isa.h"
+#include "vlltr/pictures.h"
 #include "vlltr/thread_pool.h"
 
 namespace vlltr::node {
@@ -27,6 +28,7 @@ Napi::Value info(const Napi::CallbackInfo& info) {
   result.Set("isa", isaName(isa));
   result.Set("available", available);
   result.Set("threads", pool->threads());
+  result.Set("jpeg", jpegLibrary());
   result.Set("calls", static_cast<double>(Environment::of(env).calls));
   return result;
 }
@@ -77,6 +79,8 @@ constexpr Method kMethods[] = {
     {"contrastiveBackward", 17, true, contrastiveBackward},
     {"layerNormForward", 7, true, layerNormForward},
     {"layerNormBackward", 8, true, layerNormBackward},
+    {"decodeJpeg", 7, false, decodeJpeg},
+    {"resamplePicture", 9, false, resamplePicture},
 };
 
 Napi::Value invoke(const Napi::CallbackInfo& info) {

@@ -1,5 +1,6 @@
 #include "node/arguments.h"
 
+#include <cmath>
 #include <iterator>
 #include <limits>
 
@@ -98,6 +99,32 @@ int32_t* Arguments::integers(size_t index, const char* name, int64_t* length) {
   }
   if (length != nullptr) *length = static_cast<int64_t>(count);
   return static_cast<int32_t*>(data);
+}
+
+uint8_t* Arguments::bytes(size_t index, const char* name, int64_t* length) {
+  if (!status_.ok()) return nullptr;
+  const Napi::Value value = info_[index];
+  napi_typedarray_type type = napi_int8_array;
+  size_t count = 0;
+  void* data = nullptr;
+  if (!value.IsTypedArray() ||
+      napi_get_typedarray_info(value.Env(), value, &type, &count, &data, nullptr, nullptr) != napi_ok ||
+      (type != napi_uint8_array && type != napi_uint8_clamped_array)) {
+    refuse(name, describe(value), "a Uint8Array");
+    return nullptr;
+  }
+  *length = static_cast<int64_t>(count);
+  return static_cast<uint8_t*>(data);
+}
+
+int64_t Arguments::whole(size_t index, const char* name) {
+  const double value = number(index, name);
+  if (!status_.ok()) return 0;
+  if (!(std::abs(value) <= 9007199254740991.0 && value == std::floor(value))) {
+    refuse(name, std::to_string(value), "a whole number");
+    return 0;
+  }
+  return static_cast<int64_t>(value);
 }
 
 bool Arguments::boolean(size_t index, const char* name) {

@@ -30,6 +30,10 @@ class Arguments {
   int64_t length(size_t index, const char* name);
   /** An Int32Array of any length, which goes to `length` unless that is null. */
   int32_t* integers(size_t index, const char* name, int64_t* length = nullptr);
+  /** A Uint8Array of any length, which goes to `length`. */
+  uint8_t* bytes(size_t index, const char* name, int64_t* length);
+  /** A JavaScript number that is whole, within ±2^53. */
+  int64_t whole(size_t index, const char* name);
   bool boolean(size_t index, const char* name);
   std::string text(size_t index, const char* name);
   /** A JavaScript number. */

@@ -26,6 +26,10 @@ Napi::Value adamw(const Napi::CallbackInfo& info);
 Napi::Value layerNormForward(const Napi::CallbackInfo& info);
 Napi::Value layerNormBackward(const Napi::CallbackInfo& info);
 
+// Pictures (native/include/vlltr/pictures.h).
+Napi::Value decodeJpeg(const Napi::CallbackInfo& info);
+Napi::Value resamplePicture(const Napi::CallbackInfo& info);
+
 // Class-wise contrastive loss of a whole batch (native/include/vlltr/contrastive.h).
 Napi::Value contrastiveForward(const Napi::CallbackInfo& info);
 Napi::Value contrastiveBackward(const Napi::CallbackInfo& info);

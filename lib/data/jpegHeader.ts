@@ -4,6 +4,8 @@ import type { Size } from '../training/wholePicture.js';
 export interface JpegHeader extends Size {
   /** 1 grey, 3 colour, 4 CMYK. */
   components: number;
+  /** Exif's: 1 upright, 2 … 8 mirrored or turned. */
+  orientation: number;
 }
 
 /** Tag of the orientation in Exif. */
@@ -19,13 +21,12 @@ function orientation(bytes: DataView, tiff: number, end: number): number {
   for (let i = 0; i < entries; i++) {
     const at = directory + 2 + 12 * i;
     if (at + 12 > end) return 1;
-    if (bytes.getUint16(at, little) === ORIENTATION) return bytes.getUint16(at + 8, little);
+    if (bytes.getUint16(at, little) !== ORIENTATION) continue;
+    const found = bytes.getUint16(at + 8, little);
+    return found >= 1 && found <= 8 ? found : 1; // others mean nothing, and decoders pass over them
   }
   return 1;
 }
-
-/** Whether width and height change places; orientations beyond 8 mean nothing, and decoders pass over them. */
-const isTurned = (orientation: number): boolean => orientation >= 5 && orientation <= 8;
 
 /**
  * Width and height of a JPEG as it stands upright, and its components, read off its header; undefined where the bytes are no
@@ -34,7 +35,7 @@ const isTurned = (orientation: number): boolean => orientation >= 5 && orientati
 export function jpegHeader(data: Uint8Array): JpegHeader | undefined {
   const bytes = new DataView(data.buffer, data.byteOffset, data.byteLength);
   if (bytes.byteLength < 4 || bytes.getUint16(0) !== 0xffd8) return undefined;
-  let turned = false;
+  let turn = 1;
   let at = 2;
   while (at + 10 <= bytes.byteLength) {
     if (bytes.getUint8(at) !== 0xff) return undefined;
@@ -46,13 +47,14 @@ export function jpegHeader(data: Uint8Array): JpegHeader | undefined {
     const length = bytes.getUint16(at + 2);
     // Exif\0\0, then TIFF.
     if (marker === 0xe1 && length >= 16 && at + 10 <= bytes.byteLength && bytes.getUint32(at + 4) === 0x45786966)
-      turned = isTurned(orientation(bytes, at + 10, Math.min(bytes.byteLength, at + 2 + length)));
+      turn = orientation(bytes, at + 10, Math.min(bytes.byteLength, at + 2 + length));
     // Frame headers are C0 … CF, but for the tables DHT, JPG and DAC.
     if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
       const [height, width] = [bytes.getUint16(at + 5), bytes.getUint16(at + 7)];
       if (width === 0 || height === 0) return undefined;
       const components = bytes.getUint8(at + 9);
-      return turned ? { width: height, height: width, components } : { width, height, components };
+      const more = { components, orientation: turn };
+      return turn >= 5 ? { width: height, height: width, ...more } : { width, height, ...more };
     }
     if (marker === 0xda || marker === 0xd9) return undefined;
     at += 2 + length;

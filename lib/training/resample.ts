@@ -1,3 +1,5 @@
+import { pictureKernels } from '../runtime/pictureKernels.js';
+
 /** Part of a picture, in whole pixels. */
 export interface Box {
   left: number;
@@ -70,6 +72,25 @@ const byte = (sum: number): number => {
  * @returns uint8 RGB [toHeight, toWidth, 3]
  */
 export function resampleBicubic(
+  pixels: Uint8Array,
+  offset: number,
+  width: number,
+  box: Box,
+  toWidth: number,
+  toHeight: number,
+): Uint8ClampedArray {
+  const native = pictureKernels();
+  if (native) {
+    const out = new Uint8ClampedArray(toHeight * toWidth * 3);
+    const whole = pixels.subarray(offset, offset + (box.top + box.height) * width * 3);
+    native.resamplePicture(whole, width, box.left, box.top, box.width, box.height, toWidth, toHeight, out);
+    return out;
+  }
+  return plainResample(pixels, offset, width, box, toWidth, toHeight);
+}
+
+/** The same by TypeScript alone. */
+export function plainResample(
   pixels: Uint8Array,
   offset: number,
   width: number,

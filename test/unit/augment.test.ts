@@ -6,7 +6,7 @@ import { evalView } from '../../lib/training/cleanView.js';
 import { randomCrop } from '../../lib/training/imagenetView.js';
 import { drawMix, mixBatch, mixTargets } from '../../lib/training/mixup.js';
 import { CLIP_MEAN, CLIP_STD } from '../../lib/training/normalise.js';
-import { applyOperation, OPERATIONS } from '../../lib/training/randAugment.js';
+import { applyOperation, OPERATIONS, randAugment } from '../../lib/training/randAugment.js';
 import { random } from '../../lib/training/random.js';
 import { type Box, resampleBicubic } from '../../lib/training/resample.js';
 
@@ -219,6 +219,12 @@ describe('RandAugment', () => {
     expect(apply('BrightnessIncreasing', 10, 1)[3]).toBe(114); // factor 1.9
     // Luma of (60, 20, 130) is 44: 44 + 1.9·(v − 44), cut off to whole numbers.
     expect(apply('ColorIncreasing', 10, 1).slice(3, 6)).toEqual([74, 0, 207]);
+  });
+  it('draws two operations, each carried out half of the time', () => {
+    let untouched = 0;
+    for (let i = 0; i < 2000; i++)
+      if (randAugment(picture, 9, {}, random(7, 'randAugment', i)) === picture) untouched++;
+    expect(Math.abs(untouched / 2000 - 0.25)).toBeLessThan(0.03);
   });
   it('shifts, shears and rotates; what comes in is the mean colour', () => {
     const shifted = applyOperation('TranslateXRel', picture, 9, 10 / 4.05, 1); // exactly one pixel

@@ -10,6 +10,7 @@ import { imageFeatures } from '../../lib/stages/features.js';
 import { recognise } from '../../lib/stages/inspect.js';
 import type { Classifier } from '../../lib/stages/modelFile.js';
 import type { BaselineOptions, StageRun } from '../../lib/stages/options.js';
+import { imageBatch } from '../../lib/stages/run.js';
 import { readMetrics } from '../../lib/training/metrics.js';
 import { onEveryBackend } from '../support/backends.js';
 import { writePictures } from '../support/pictures.js';
@@ -66,6 +67,13 @@ onEveryBackend((backend) => {
     expect(await metrics(broken)).toEqual(await metrics(whole));
     expect(warnings[0]).toMatch(/coal\/1\.png cannot be read: .*; another picture of its class is taken for it/);
     expect(new Set(warnings).size).toBe(1);
+
+    const data = await open(1);
+    const notes: Record<string, number> = {};
+    const key = { seed: 0, stage: 'test', step: 0, notes };
+    (await imageBatch(data.train, [0, 1, 1, 2], 16, OPTIONS, key)).dispose();
+    expect(notes).toEqual({ replaced: 2 }); // recorded in metrics.jsonl
+    await data.dispose!();
   });
 
   it('five crops are recognised by the mean of their logits', async () => {

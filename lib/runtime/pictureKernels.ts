@@ -1,0 +1,22 @@
+import type { Addon } from '../../bindings/addon.js';
+import { loadAddon } from '../../bindings/load.js';
+
+/** The addon's functions for pictures. */
+export type PictureKernels = Pick<Addon, 'decodeJpeg' | 'resamplePicture'>;
+
+let found: PictureKernels | null | undefined;
+
+/**
+ * The native kernels for pictures, unless they cannot be had or VLLTR_KERNELS=tfjs does without. They give the bits of what
+ * stands in for them, sharp and TypeScript (but for JPEGs that are shrunk, which differ a little), only sooner.
+ */
+export function pictureKernels(): PictureKernels | undefined {
+  if (found === undefined) {
+    try {
+      found = process.env.VLLTR_KERNELS === 'tfjs' ? null : loadAddon();
+    } catch {
+      found = null;
+    }
+  }
+  return found ?? undefined;
+}
