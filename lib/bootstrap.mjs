@@ -157,7 +157,7 @@ function addon() {
   stamp('addon', inputs);
   say(`native addon built in ${seconds(start)}`);
   if (/JPEGs are left to sharp/.test(output))
-    say('sharp decodes photographs, several times slower (install libjpeg-dev, remove build/native and come again)');
+    say('sharp decodes photographs, about half as fast (install libjpeg-dev, remove build/native and come again)');
 }
 
 /** Who once built the addon with CUDA kernels (`npm run build:cuda`) has it kept in step: it is loaded where there is a card. */
