@@ -50,6 +50,7 @@ describe('ready without TensorFlow', () => {
         throw new Error('no addon here');
       },
       registerTensorFlowOps: () => undefined,
+      installedCudaPackage: () => undefined,
     }));
     try {
       const { ready } = await load();
