@@ -50,7 +50,7 @@ describe('ready without TensorFlow', () => {
         throw new Error('no addon here');
       },
       registerTensorFlowOps: () => undefined,
-      installedCudaPackage: () => undefined,
+      installedCudaPackage: () => ({}),
     }));
     try {
       const { ready } = await load();
