@@ -39,6 +39,20 @@ std::string describe(const Napi::Value& value) {
   return "an object";
 }
 
+/** The memory of a typed array of one of two types; false where the value is none such. */
+bool typedArray(const Napi::Value& value, napi_typedarray_type one, napi_typedarray_type other, void** data,
+                int64_t* length) {
+  napi_typedarray_type type = napi_int8_array;
+  size_t count = 0;
+  if (!value.IsTypedArray() ||
+      napi_get_typedarray_info(value.Env(), value, &type, &count, data, nullptr, nullptr) != napi_ok ||
+      (type != one && type != other)) {
+    return false;
+  }
+  *length = static_cast<int64_t>(count);
+  return true;
+}
+
 }  // namespace
 
 void Arguments::refuse(const std::string& name, const std::string& is, const std::string& expected) {
@@ -46,16 +60,13 @@ void Arguments::refuse(const std::string& name, const std::string& is, const std
 }
 
 FloatArray Arguments::floatArray(const Napi::Value& value, const std::string& name) {
-  napi_typedarray_type type = napi_int8_array;
-  size_t length = 0;
   void* data = nullptr;
-  if (!value.IsTypedArray() ||
-      napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_float32_array) {
+  int64_t length = 0;
+  if (!typedArray(value, napi_float32_array, napi_float32_array, &data, &length)) {
     refuse(name, describe(value), "a Float32Array");
     return {};
   }
-  return {static_cast<float*>(data), static_cast<int64_t>(length)};
+  return {static_cast<float*>(data), length};
 }
 
 float* Arguments::floats(size_t index, const char* name, int64_t length) {
@@ -87,33 +98,23 @@ int64_t Arguments::length(size_t index, const char* name) {
 
 int32_t* Arguments::integers(size_t index, const char* name, int64_t* length) {
   if (!status_.ok()) return nullptr;
-  const Napi::Value value = info_[index];
-  napi_typedarray_type type = napi_int8_array;
-  size_t count = 0;
   void* data = nullptr;
-  if (!value.IsTypedArray() ||
-      napi_get_typedarray_info(value.Env(), value, &type, &count, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_int32_array) {
-    refuse(name, describe(value), "an Int32Array");
+  int64_t count = 0;
+  if (!typedArray(info_[index], napi_int32_array, napi_int32_array, &data, &count)) {
+    refuse(name, describe(info_[index]), "an Int32Array");
     return nullptr;
   }
-  if (length != nullptr) *length = static_cast<int64_t>(count);
+  if (length != nullptr) *length = count;
   return static_cast<int32_t*>(data);
 }
 
 uint8_t* Arguments::bytes(size_t index, const char* name, int64_t* length) {
   if (!status_.ok()) return nullptr;
-  const Napi::Value value = info_[index];
-  napi_typedarray_type type = napi_int8_array;
-  size_t count = 0;
   void* data = nullptr;
-  if (!value.IsTypedArray() ||
-      napi_get_typedarray_info(value.Env(), value, &type, &count, &data, nullptr, nullptr) != napi_ok ||
-      (type != napi_uint8_array && type != napi_uint8_clamped_array)) {
-    refuse(name, describe(value), "a Uint8Array");
+  if (!typedArray(info_[index], napi_uint8_array, napi_uint8_clamped_array, &data, length)) {
+    refuse(name, describe(info_[index]), "a Uint8Array");
     return nullptr;
   }
-  *length = static_cast<int64_t>(count);
   return static_cast<uint8_t*>(data);
 }
 
