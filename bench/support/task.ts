@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { bytesOf } from '../../lib/bytes.js';
 import { tf } from '../../lib/runtime/tf.js';
 import { watchMemory } from './memory.js';
 import { participate } from './participate.js';
@@ -46,10 +47,7 @@ async function firstPasses({ inputs, modes, compared = all }: Task, output: stri
     const ran = run(pass, 1, (outputs) => {
       arrays = compared(mode, outputs);
     });
-    await writeFile(
-      `${output}.${mode}`,
-      Buffer.concat(arrays.map((a) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength))),
-    );
+    await writeFile(`${output}.${mode}`, Buffer.concat(arrays.map(bytesOf)));
     prepared[mode] = { ...ran, parts: arrays.map(({ length }) => length) };
   }
   globalThis.gc?.();

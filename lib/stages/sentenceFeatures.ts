@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { mkdir, open, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { bytesOf } from '../bytes.js';
 import type { ClipConfig } from '../clip/config.js';
-import { check } from '../errors.js';
+import { keepUsedLast, markUsed } from '../files/cache.js';
+import { readFully } from '../files/readFully.js';
 import { cacheFolder } from '../runtime/paths.js';
 import type { TensorMap } from '../runtime/tf.js';
 import { encodedSentences, SENTENCES, sentenceFeatures, textParameters } from './features.js';
@@ -27,8 +29,6 @@ const KEPT = 4;
 /** Changes with what the encoder gives or the file holds. */
 const VERSION = 'sentence features 1';
 const CHECKSUM = 4;
-
-const bytesOf = (values: Float32Array): Buffer => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 
 /** Digest of everything that the features depend on. */
 async function keyOf(config: ClipConfig, params: TensorMap, bank: TextBank): Promise<string> {
@@ -89,16 +89,6 @@ async function wholeBatches(file: FileHandle, layout: Layout): Promise<number> {
   return layout.batches;
 }
 
-/** Leaves the files used last. Another process may do the same: what it has removed is gone. */
-async function prune(folder: string): Promise<void> {
-  const used = async (name: string): Promise<number> =>
-    (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0;
-  const names = await readdir(folder);
-  const found = await Promise.all(names.map(async (name) => ({ name, used: await used(name) })));
-  for (const { name } of found.sort((a, b) => b.used - a.used).slice(KEPT))
-    await rm(join(folder, name), { force: true });
-}
-
 /** Writes all of the bytes: of a disk that is nearly full a write takes a part, and the next one fails. */
 async function writeWhole(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; )
@@ -118,8 +108,8 @@ async function onDisk(
   // Made where it is not there: two processes may begin at once.
   const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o666);
   try {
-    await utimes(path, new Date(), new Date());
-    await prune(folder);
+    markUsed(path);
+    keepUsedLast(folder, KEPT);
     let batch = await wholeBatches(file, layout);
     for (const { values } of encodedSentences(config, params, bank, batch)) {
       const bytes = bytesOf(values);
@@ -142,10 +132,9 @@ async function onDisk(
       const width = dim * 4;
       const out = Buffer.alloc(rows.length * width);
       await Promise.all(
-        Array.from(rows, async (row, i) => {
-          const { bytesRead } = await file.read(out, i * width, width, layout.at(places[row]!));
-          check(bytesRead === width, 'ERR_DATA', () => `${path} was cut off while it was used; expected all sentences`);
-        }),
+        Array.from(rows, (row, i) =>
+          readFully(file, out.subarray(i * width, (i + 1) * width), layout.at(places[row]!), path, 'ERR_DATA'),
+        ),
       );
       return new Float32Array(out.buffer, out.byteOffset, rows.length * dim);
     },

@@ -1,7 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bytesOf } from '../bytes.js';
 import { tokenIds } from '../clip/tokenizer.js';
+import { keepUsedLast, markUsed } from '../files/cache.js';
 import { cacheFolder } from '../runtime/paths.js';
 
 /** Sentences tokenised, without their padding: those of a large corpus would fill hundreds of megabytes with zeros. */
@@ -54,9 +56,6 @@ const digest = (...parts: Uint8Array[]): Buffer => {
   return hash.digest();
 };
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array | Uint32Array): Buffer =>
-  Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
-
 /** A cached corpus: sha256 of the rest, rows, truncated, starts, ids. Undefined where the file is none or damaged. */
 function load(file: string, rows: number): TokenRows | undefined {
   try {
@@ -65,7 +64,7 @@ function load(file: string, rows: number): TokenRows | undefined {
     if (bytes.readUInt32LE(32) !== rows) return undefined;
     const body = bytes.buffer.slice(bytes.byteOffset + 40, bytes.byteOffset + bytes.length);
     const starts = new Uint32Array(body, 0, rows + 1);
-    utimesSync(file, new Date(), new Date()); // used last
+    markUsed(file);
     return { ids: new Uint16Array(body, 4 * (rows + 1), starts[rows]!), starts, truncated: bytes.readUInt32LE(36) };
   } catch {
     return undefined;
@@ -82,9 +81,7 @@ function save(file: string, folder: string, { ids, starts, truncated }: TokenRow
     const temporary = `${file}.${randomBytes(4).toString('hex')}`;
     writeFileSync(temporary, Buffer.concat([digest(...parts), ...parts]));
     renameSync(temporary, file);
-    const age = (name: string): number => statSync(join(folder, name)).mtimeMs;
-    const old = readdirSync(folder).sort((a, b) => age(b) - age(a));
-    for (const name of old.slice(KEPT)) rmSync(join(folder, name), { force: true });
+    keepUsedLast(folder, KEPT);
   } catch {
     // Without a cache (a full or read-only disk) the sentences are tokenised again next time.
   }
