@@ -1,14 +1,10 @@
 /** A participant in Node: `worker.js DECODING`. */
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { ViewPool } from '../../lib/data/loader/pool.js';
 import { PictureFiles } from '../../lib/data/pictureFiles.js';
 import type { Decoding } from '../../lib/training/views.js';
+import { participate } from '../support/participate.js';
 import type { Prepare, Ran, Request } from './protocol.js';
-
-const say = (answer: object): void => {
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
-};
 
 /** Batches prepared ahead, as the training loop has them. */
 const AHEAD = 4;
@@ -37,15 +33,13 @@ function prepare({ folder, pictures, workers, batch, size }: Prepare, decode: De
   };
 }
 
-const decode = process.argv[2] as Decoding;
-say({ what: `vl-ltr, ${decode}, Node ${process.version}` });
-let run: ReturnType<typeof prepare> | undefined;
-for await (const line of createInterface({ input: process.stdin })) {
-  const request = JSON.parse(line) as Request;
-  try {
-    if (request.do === 'prepare') run = prepare(request, decode);
-    say(request.do === 'prepare' ? {} : await run!(request.epoch));
-  } catch (error) {
-    say({ error: error instanceof Error ? error.message : String(error) });
-  }
-}
+await participate<Request>(async () => {
+  const decode = process.argv[2] as Decoding;
+  let run: ReturnType<typeof prepare> | undefined;
+  const answer = async (request: Request): Promise<object> => {
+    if (request.do === 'run') return run!(request.epoch);
+    run = prepare(request, decode);
+    return {};
+  };
+  return { what: `vl-ltr, ${decode}, Node ${process.version}`, answer };
+});
