@@ -11,7 +11,7 @@ interface Curve {
 /** Points drawn of a curve at most; longer ones are averaged in as many equal stretches. */
 const MOST_POINTS = 160;
 /** Numbers of a line that are no losses. */
-const NO_LOSS = /^(step|stage|seed|lr|epoch)$|seconds|rate|norm|scale|memory|time/i;
+const NO_LOSS = /^(step|stage|seed|lr|epoch)$|seconds|rate|norm|scale|memory|time|replaced/i;
 /** The branches keep the colours they have elsewhere in the page. */
 const BRANCH_COLORS: Record<string, string> = { visual: 'visual', text: 'text-branch' };
 const COLORS = ['accent', 'baseline', 'other-1', 'other-3', 'other-2', 'grey'];
@@ -68,7 +68,13 @@ export function stageCurves(metrics: readonly Metrics[]): { losses: Curve[]; acc
 
 const HEIGHT = 180;
 
-function panel(id: string, label: string, curves: Curve[], steps: number): Html {
+/** Whole tens around percentages: an axis left to itself goes beyond 100. */
+export const percentAxis = (values: readonly number[]): { min: number; max: number } => {
+  const min = Math.max(0, Math.min(90, Math.floor(Math.min(...values) / 10) * 10));
+  return { min, max: Math.min(100, Math.max(min + 10, Math.ceil(Math.max(...values) / 10) * 10)) };
+};
+
+function panel(id: string, label: string, curves: Curve[], steps: number, percent: boolean): Html {
   return drawing({
     id,
     label,
@@ -86,7 +92,14 @@ function panel(id: string, label: string, curves: Curve[], steps: number): Html 
         // The last step is always named, and a tick too near to it is not.
         axisLabel: { ...AXIS.axisLabel, showMaxLabel: true, hideOverlap: true },
       },
-      yAxis: { ...AXIS, type: 'value', scale: true, splitNumber: 3, axisLine: { show: false } },
+      yAxis: {
+        ...AXIS,
+        type: 'value',
+        scale: true,
+        splitNumber: 3,
+        axisLine: { show: false },
+        ...(percent && percentAxis(curves.flatMap(({ points }) => points.map(([, value]) => value)))),
+      },
       series: curves.map((curve, i) => ({
         type: 'line',
         data: curve.points,
@@ -110,12 +123,19 @@ const inWords = (curves: Curve[]): string =>
     .map(({ name, points }) => `${name} from ${points[0]![1].toPrecision(3)} to ${points.at(-1)![1].toPrecision(3)}`)
     .join(', ');
 
-function part(id: string, stage: string, title: string, curves: Curve[], steps: number): Html | undefined {
+function part(
+  id: string,
+  stage: string,
+  title: string,
+  curves: Curve[],
+  steps: number,
+  percent = false,
+): Html | undefined {
   if (curves.length === 0) return undefined;
   const keys = curves.map((curve, i) => ({ name: curve.name, color: curveColor(curve, i), line: true }));
   return html`<h4>${title}</h4>
 ${legend(keys)}
-${panel(id, `${title} of ${stage}: ${inWords(curves)}`, curves, steps)}`;
+${panel(id, `${title} of ${stage}: ${inWords(curves)}`, curves, steps, percent)}`;
 }
 
 /** Loss and validation accuracy of every stage, one column each. */
@@ -128,7 +148,7 @@ export function curvesChart({ curves }: ReportData): Html | undefined {
     return [
       html`<section class="stage"><h3>${stage}</h3>
 ${part(`curve-${i}-loss`, stage, 'Training loss', losses, steps)}
-${part(`curve-${i}-val`, stage, 'Validation accuracy, %', accuracies, steps)}
+${part(`curve-${i}-val`, stage, 'Validation accuracy, %', accuracies, steps, true)}
 </section>`,
     ];
   });

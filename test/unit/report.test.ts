@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { movingAverage } from '../../lib/report/classesChart.js';
-import { curvesChart, stageCurves, thin } from '../../lib/report/curvesChart.js';
+import { curvesChart, percentAxis, stageCurves, thin } from '../../lib/report/curvesChart.js';
 import { barWidth, comparisons, difference, groupRange, percent, signed } from '../../lib/report/format.js';
 import { escapeHtml, html, raw } from '../../lib/report/html.js';
 import { type ReportData, renderReport, writeReport } from '../../lib/report/index.js';
@@ -100,6 +100,13 @@ describe('charts', () => {
     expect(axisNumbers(page).slice(-4)).toEqual(['0', '300', '600', '1,000']);
   });
 
+  it('keeps the axis of accuracies within a hundred, however few there are', () => {
+    expect(percentAxis([71.8])).toEqual({ min: 70, max: 80 });
+    expect(percentAxis([44.3, 91])).toEqual({ min: 40, max: 100 });
+    expect(percentAxis([100])).toEqual({ min: 90, max: 100 });
+    expect(percentAxis([0])).toEqual({ min: 0, max: 10 });
+  });
+
   it('tells losses from other numbers and drops a part that is the loss itself or switched off', () => {
     const lines = [1, 2].map((step) => ({
       stage: 'a',
@@ -112,6 +119,7 @@ describe('charts', () => {
       gradNorm: 2,
       logitScale: 4,
       seconds: 9,
+      replaced: 1,
       ...(step === 2 && { val_text: 40, valAccuracy: 50, valLoss: 2, note: 'x', val_visual: null }),
     }));
     const { losses, accuracies } = stageCurves(lines);

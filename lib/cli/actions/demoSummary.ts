@@ -1,6 +1,7 @@
 import type { ResultRow } from '../../report/types.js';
 import type { ShotAccuracy } from '../../stages/accuracy.js';
 import type { ComparisonRow } from '../../stages/comparison.js';
+import { rounded } from './tables.js';
 
 /** `summary.json` of a demo. Accuracies in percent. */
 export interface Summary {
@@ -20,12 +21,11 @@ export interface Summary {
 }
 
 const KEYS = ['all', 'many', 'medium', 'few'] as const;
-const hundredth = (x: number | null): number | null => (x === null ? null : Math.round(x * 100) / 100);
 
 function row(name: string, accuracies: ShotAccuracy[]): ResultRow {
   const mean = (key: (typeof KEYS)[number]): number | null => {
     const values = accuracies.map((a) => a[key]).filter((x) => x !== null);
-    return values.length ? hundredth(values.reduce((a, b) => a + b, 0) / values.length) : null;
+    return values.length ? rounded(values.reduce((a, b) => a + b, 0) / values.length) : null;
   };
   return { name, all: mean('all'), many: mean('many'), medium: mean('medium'), few: mean('few') };
 }

@@ -22,17 +22,19 @@ export function accuracyTables(rows: readonly EvaluationRow[]): string {
   ].join('\n');
 }
 
-/** A row as summary.json holds it: without the accuracy of every class, to two decimals. */
+/** A row as summary.json holds it: without the accuracy of every class, `rounded`. */
 export interface SummaryRow extends ShotAccuracy {
   name: string;
   byClassMean: ShotAccuracy;
 }
 
-const rounded = (accuracy: ShotAccuracy): ShotAccuracy =>
-  Object.fromEntries(
-    GROUPS.map((group) => [group, accuracy[group] === null ? null : Math.round(accuracy[group] * 100) / 100]),
-  ) as unknown as ShotAccuracy;
+/** To four decimals: more than are shown, lest what is shown be rounded twice. */
+export const rounded = (percent: number | null): number | null =>
+  percent === null ? null : Math.round(percent * 1e4) / 1e4;
+
+const groups = (accuracy: ShotAccuracy): ShotAccuracy =>
+  Object.fromEntries(GROUPS.map((group) => [group, rounded(accuracy[group])])) as unknown as ShotAccuracy;
 
 export function summaryRow(row: EvaluationRow): SummaryRow {
-  return { name: row.name, ...rounded(row), byClassMean: rounded(row.byClassMean) };
+  return { name: row.name, ...groups(row), byClassMean: groups(row.byClassMean) };
 }
