@@ -2,6 +2,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CONTENDERS, type Contender, measure, type Result } from './loader/measure.js';
+import { chosen, positive, sizeOf } from './support/options.js';
 import { table } from './support/statistics.js';
 
 const HELP = `Usage: npm run --silent bench -- loader [--sizes WxH,…] [--workers N,…] [--pictures N] [--only NAME,…]
@@ -84,16 +85,11 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return void process.stdout.write(HELP);
-  const sizes = values.sizes.split(',').map((text) => text.split('x').map(Number));
-  const workers = values.workers.split(',').map(Number);
-  const names = values.only?.split(',') ?? CONTENDERS;
-  const contenders = CONTENDERS.filter((name) => names.includes(name));
-  const [pictures, repeats] = [Number(values.pictures), Number(values.repeats)];
-  const whole = [...sizes.flat(), ...workers, pictures, repeats].every((n) => Number.isSafeInteger(n) && n >= 1);
-  if (!whole || sizes.some(({ length }) => length !== 2) || contenders.length !== names.length) {
-    process.exitCode = 2;
-    return say(HELP);
-  }
+  const sizes = values.sizes.split(',').map((size) => sizeOf(size, 'WxH'));
+  const workers = values.workers.split(',').map((n) => positive('--workers', n));
+  const contenders = chosen('--only', values.only, CONTENDERS, (name) => name);
+  const pictures = positive('--pictures', values.pictures);
+  const repeats = positive('--repeats', values.repeats);
   const results: Result[] = [];
   for (const [width, height] of sizes) {
     const size = { width: width!, height: height! };

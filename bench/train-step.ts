@@ -1,6 +1,7 @@
 /** A training step of the package against plain TensorFlow.js and PyTorch, measured in turn. */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { chosen, positive } from './support/options.js';
 import { CONTENDERS } from './trainStep/contenders.js';
 import { measureRow } from './trainStep/measure.js';
 import { type RowResult, rowTable, summary } from './trainStep/report.js';
@@ -25,15 +26,6 @@ const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
-/** The entries that a comma-separated option names, or undefined where it names one that is none. */
-function chosen<T>(option: string | undefined, all: readonly T[], nameOf: (entry: T) => string): T[] | undefined {
-  if (option === undefined) return [...all];
-  const names = option.split(',');
-  return names.every((name) => all.some((entry) => nameOf(entry) === name))
-    ? all.filter((entry) => names.includes(nameOf(entry)))
-    : undefined;
-}
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -44,13 +36,9 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return void process.stdout.write(HELP);
-  const repeats = Number(values.repeats);
-  const rows = chosen(values.rows, ROWS, ({ name }) => name);
-  let contenders = chosen(values.only, CONTENDERS, ({ choice }) => choice);
-  if (!Number.isSafeInteger(repeats) || repeats < 1 || !rows || !contenders) {
-    process.exitCode = 2;
-    return say(HELP);
-  }
+  const repeats = positive('--repeats', values.repeats);
+  const rows = chosen('--rows', values.rows, ROWS, ({ name }) => name);
+  let contenders = chosen('--only', values.only, CONTENDERS, ({ choice }) => choice);
   const done: RowResult[] = [];
   for (const row of rows) {
     const result = await measureRow(row, contenders, repeats);

@@ -1,10 +1,35 @@
+import { readFile } from 'node:fs/promises';
+
+export interface Machine {
+  processor: string;
+  isa: string;
+  threads: number;
+  /** Bytes. */
+  memory: number;
+}
+
 /** A file of bench/results. */
 export interface AllResults {
-  machine: { processor: string; isa: string; threads: number; memory: number; node: string };
-  commands: string[];
+  machine: Machine;
   unit: string;
-  /** What each benchmark printed. */
-  benches: Record<string, unknown>;
+  /** What each benchmark printed, and the commands it came from. */
+  benches: Record<string, object & { commands: string[] }>;
+}
+
+/** The results that a file holds of this machine, for the benchmarks that are not run now; none of another's. */
+export async function resultsOf(path: string, machine: Machine): Promise<AllResults> {
+  const none: AllResults = { machine, unit: 'seconds, medians of interleaved turns; bytes', benches: {} };
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return none;
+    throw error;
+  }
+  const kept = JSON.parse(text) as AllResults;
+  return (['processor', 'isa', 'threads'] as const).every((key) => kept.machine?.[key] === machine[key])
+    ? { ...none, benches: kept.benches }
+    : none;
 }
 
 /** A file's name for a processor and the instruction set in use: `amd-epyc-9b45-avx512bf16`. */

@@ -41,6 +41,8 @@ export interface Contested {
   failures: Record<string, string>;
 }
 
+/** Seconds within which a contender passes once in each mode: without its instructions PyTorch's bfloat16 takes many minutes. */
+const PATIENCE = 300;
 /** A pass longer than this, in seconds, is not repeated within a turn, and has three turns at most. */
 const LONG = 3;
 const LONG_TURNS = 3;
@@ -59,12 +61,12 @@ export async function contest<Problem>(task: Contest<Problem>): Promise<Conteste
   const running: Running[] = [];
   const result: Contested = { contenders: {}, modes: {}, failures: {} };
   const outputOf = (name: string): string => join(folder, name);
-  const start = async (name: string, command: Command, request: object) => {
+  const start = async (name: string, command: Command, request: object, patience?: number) => {
     const participant = new Participant(name, command);
     try {
       const { what } = await participant.hear<{ what: string }>();
       const asked = { ...task.problem, ...request, folder, output: outputOf(name) };
-      return { participant, what, prepared: await participant.ask<Prepared>(asked) };
+      return { participant, what, prepared: await participant.ask<Prepared>(asked, patience) };
     } catch (error) {
       result.failures[name] = (error as Error).message;
       await participant.close();
@@ -77,7 +79,7 @@ export async function contest<Problem>(task: Contest<Problem>): Promise<Conteste
     await reference?.participant.close();
     for (const contender of task.contenders) {
       const { name, command, precision, options } = contender;
-      const started = await start(name, command, { do: 'prepare', precision, ...options });
+      const started = await start(name, command, { do: 'prepare', precision, ...options }, PATIENCE);
       if (!started) continue;
       result.contenders[name] = started.what;
       running.push({ contender, ...started, turns: {} });

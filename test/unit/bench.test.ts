@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { kernelTables } from '../../bench/all/readme.js';
-import { slugOf } from '../../bench/all/results.js';
+import { resultsOf, slugOf } from '../../bench/all/results.js';
 import { problemOf as attention, workOf as attentionWork } from '../../bench/anchorAttention/problem.js';
 import { problemOf as product, workOf as productWork } from '../../bench/gemm/problem.js';
 import { lengthsOf, problemOf as optimiser, workOf as optimiserWork, vectors } from '../../bench/optimizer/problem.js';
@@ -96,6 +99,23 @@ describe('results of the benchmarks', () => {
     expect(slugOf('AMD EPYC 9B45 96-Core Processor', 'avx512bf16')).toBe('amd-epyc-9b45-avx512bf16');
     expect(slugOf('Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz', 'avx512')).toBe('intel-xeon-platinum-8481c-avx512');
     expect(slugOf('', 'generic')).toBe('unknown-generic');
+  });
+
+  it('are kept of the benchmarks that are not run again, unless another machine had them', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vlltr-bench-'));
+    try {
+      const machine = { processor: 'P', isa: 'avx2', threads: 2, memory: 8 };
+      const file = join(folder, 'p.json');
+      expect((await resultsOf(file, machine)).benches).toEqual({});
+      const gemm = { commands: ['npm run bench -- --benches gemm'], bench: 'gemm' };
+      writeFileSync(file, JSON.stringify({ machine, unit: 's', benches: { gemm } }));
+      expect((await resultsOf(file, { ...machine, memory: 16 })).benches).toEqual({ gemm });
+      expect((await resultsOf(file, { ...machine, threads: 4 })).benches).toEqual({});
+      writeFileSync(file, '{');
+      await expect(resultsOf(file, machine)).rejects.toThrow();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("become the README's table, with PyTorch's fastest form", () => {
