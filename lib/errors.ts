@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'ERR_NATIVE' // a native kernel refused or failed
   | 'ERR_CAPTURE' // a step that cannot become one TensorFlow function
   | 'ERR_DATA' // pictures, labels or class texts that cannot be used
+  | 'ERR_IO' // a file system that failed, whatever the file
   | 'ERR_CHECKPOINT' // a checkpoint or run folder that does not fit
   | 'ERR_NOT_FINITE' // NaN or Inf in a training step
   | 'ERR_INTERNAL'; // a defect of this package

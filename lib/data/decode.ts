@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import sharp, { type Sharp } from 'sharp';
 import { VlltrError } from '../errors.js';
+import { failedBelow, patiently } from '../files/passing.js';
 import { coverSquare, type Pixels, type Size } from '../training/wholePicture.js';
 import { readMember } from './formats/tar.js';
 import { jpegHeader } from './jpegHeader.js';
@@ -47,12 +48,21 @@ export type PictureInput = string | { name: string; file: string; offset: number
 /** How messages name a picture. */
 export const pictureName = (input: PictureInput): string => (typeof input === 'string' ? input : input.name);
 
-/** The encoded bytes of a picture. Throws ERR_DATA naming it. */
+/**
+ * The encoded bytes of a picture.
+ * @throws VlltrError naming it: ERR_DATA where there is no such file, or none that may be read, ERR_IO where the file system
+ *   failed
+ */
 export async function pictureBytes(input: PictureInput): Promise<Buffer> {
   try {
-    return await (typeof input === 'string' ? readFile(input) : readMember(input.file, input.offset, input.size));
+    return await patiently(() =>
+      typeof input === 'string' ? readFile(input) : readMember(input.file, input.offset, input.size),
+    );
   } catch (cause) {
-    throw unreadable(input, cause);
+    if (!failedBelow(cause)) throw unreadable(input, cause);
+    // Taken for a fault of the picture's, a share's hiccup would put other pictures into the training.
+    const what = `the file system failed (${(cause as Error).message}), which says nothing of the picture; try again once it serves`;
+    throw new VlltrError('ERR_IO', `picture ${pictureName(input)} cannot be read: ${what}`, { cause });
   }
 }
 
@@ -100,14 +110,14 @@ export async function decodeBytes(bytes: Uint8Array, input: PictureInput, to?: S
   }
 }
 
-/** All pixels of a picture, RGB row-major [height, width, 3]. Throws ERR_DATA naming the picture. */
+/** All pixels of a picture, RGB row-major [height, width, 3]. Throws ERR_DATA or, of its file, ERR_IO naming the picture. */
 export function decodeFull(input: PictureInput): Promise<Pixels> {
   return limited(async () => decodeBytes(await pictureBytes(input), input));
 }
 
 /**
  * A picture with its short side scaled to `size` (Pillow's antialiased bicubic), cut at the centre: RGB [size, size, 3].
- * Throws ERR_DATA naming the picture.
+ * Throws ERR_DATA or, of its file, ERR_IO naming the picture.
  */
 export async function decodeSquare(input: PictureInput, size: number): Promise<Uint8Array> {
   return coverSquare(await decodeFull(input), size);

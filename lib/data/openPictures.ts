@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path';
-import { check } from '../errors.js';
+import { check, VlltrError } from '../errors.js';
 import { type ClassTextOptions, corpusText } from './classText.js';
 import { decodeFull, inParallel } from './decode.js';
 import { readListing } from './formats/index.js';
@@ -82,7 +82,10 @@ async function readable(pictures: Pictures, warn: (message: string) => void): Pr
   const { ids, input } = pictures;
   const reasons = new Map<number, string>();
   await inParallel(ids.length, async (i) => {
-    await decodeFull(input(ids[i]!)).catch((error: Error) => reasons.set(i, error.message));
+    await decodeFull(input(ids[i]!)).catch((error: Error) => {
+      if (!(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
+      reasons.set(i, error.message);
+    });
   });
   for (const i of [...reasons.keys()].sort((a, b) => a - b)) warn(`${reasons.get(i)}; left out`);
   return reasons.size === 0 ? pictures : filtered(pictures, (i) => !reasons.has(i));

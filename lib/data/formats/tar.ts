@@ -158,11 +158,9 @@ export function* tarMembers(
   }
 }
 
-/** Bytes of a member. @throws VlltrError ERR_DATA where the archive has changed or cannot be read */
+/** Bytes of a member; errors of the file system as they are. @throws VlltrError ERR_DATA where the archive was cut off */
 export async function readMember(file: string, offset: number, size: number): Promise<Buffer> {
-  const handle = await open(file, 'r').catch((cause) => {
-    throw new VlltrError('ERR_DATA', `${file} cannot be read: ${(cause as Error).message}`, { cause });
-  });
+  const handle = await open(file, 'r');
   try {
     const bytes = Buffer.allocUnsafe(size);
     const { bytesRead } = await handle.read(bytes, 0, size, offset);

@@ -24,7 +24,7 @@ export class Replacements {
 
   /**
    * Reads picture `index`, or the next of its class that can be read.
-   * @param read fails with ERR_DATA where a picture cannot be read
+   * @param read fails with ERR_DATA where a picture cannot be read; any other error goes on to the caller
    * @returns what was read, and of which picture
    * @throws VlltrError ERR_DATA where there are more than `limit` such pictures, or a class has no other
    */
