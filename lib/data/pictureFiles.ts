@@ -55,6 +55,10 @@ export class PictureFiles implements ImageSource {
     return this.loading.replacements?.names ?? [];
   }
 
+  recall(names: readonly string[]): void {
+    this.loading.replacements?.recall(names);
+  }
+
   async views(indices: ArrayLike<number>, to: number, view: View): Promise<Views> {
     const each = viewsEach(view) * to * to * 3;
     const values = new Float32Array(indices.length * each);

@@ -11,6 +11,7 @@ import { checkMicroBatch, microBatched } from './microBatch.js';
 import { finish, modelOf, optimise, type StepInputs, type StepState, type Training } from './optimise.js';
 import type { SamplerKind, StageRun, TrainOptions } from './options.js';
 import { type StageLoss, wholeLoss } from './stageLoss.js';
+import { keepUnreadable } from './unreadable.js';
 
 /** The training sampler of a stage: (step, batch) → picture indices, a pure function of the seed and the step. */
 export function trainSampler(data: LongTailData, options: TrainOptions, seed: number, stream: string): Sampler {
@@ -134,6 +135,7 @@ export async function runStage(spec: {
   try {
     checkMicroBatch(options);
     const rate = scheduleOf(options, spec.images.length);
+    const keep = await keepUnreadable(run, spec.images);
     step =
       microBatch !== undefined && microBatch < options.batch
         ? microBatched(name, options, optimiser, frozen, spec.loss)
@@ -153,6 +155,7 @@ export async function runStage(spec: {
       inputs: async (t) => {
         const key = { seed: run.seed, stage: name, step: t, notes: {} };
         const inputs = await spec.inputs(key);
+        await keep();
         notes.set(t, key.notes);
         return { ...inputs, learningRate: tf.scalar(rate(t)), update: tf.scalar(t + 1) };
       },

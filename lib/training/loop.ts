@@ -51,7 +51,10 @@ export interface TrainSpec<S extends TensorTree, I extends TensorTree> {
   inputs: (t: number) => Promise<I> | I;
   /** How many updates' inputs are prepared ahead. Default 1. */
   ahead?: number;
-  /** Recorded of update t, with its outputs: what its inputs had to say. Called once its inputs are there. */
+  /**
+   * Recorded of update t, with its outputs: what its inputs had to say. Called once its inputs are there. An update of which
+   * there is anything is recorded whatever `logEvery` says.
+   */
   notes?: (t: number) => Record<string, number>;
   /** Recorded as `lr`; the step gets it by its inputs. */
   learningRate?: (t: number) => number;
@@ -175,7 +178,8 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
       last = now;
       perStep = Number.isNaN(perStep) ? took : 0.9 * perStep + 0.1 * took;
       const learningRate = spec.learningRate?.(t) ?? Number.NaN;
-      if (done % logEvery === 0 || done === steps || done === 1) {
+      const noted = Object.keys(notes ?? {}).length > 0;
+      if (done % logEvery === 0 || done === steps || done === 1 || noted) {
         const lr: Record<string, number> = spec.learningRate ? { lr: learningRate } : {};
         await appendMetrics(runDir, {
           stage: name,

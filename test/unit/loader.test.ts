@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { photoView, shrinkFor } from '../../lib/data/loader/photoView.js';
 import { ViewPool } from '../../lib/data/loader/pool.js';
 import { openFolder } from '../../lib/data/openPictures.js';
 import type { LongTailData } from '../../lib/data/types.js';
+import { keepUnreadable } from '../../lib/stages/unreadable.js';
 import { evalView } from '../../lib/training/cleanView.js';
 import type { View } from '../../lib/training/views.js';
 import { coverSquare } from '../../lib/training/wholePicture.js';
@@ -210,6 +211,56 @@ describe('a picture that cannot be read', () => {
     await expect(data.test!.views!([1], 16, { kind: 'clean' })).rejects.toMatchObject({ code: 'ERR_DATA' });
     await expect(bad({ maxUnreadable: -1 })).rejects.toThrow(/maxUnreadable is -1/);
     await expect(bad({ workers: 0 })).rejects.toThrow(/workers is 0; expected a whole number ≥ 1/);
+    await data.dispose!();
+  });
+});
+
+describe('pictures that an earlier process could not read', () => {
+  it('count towards the limit, are named, and are read again where they can be', async () => {
+    const run = join(dir, 'run');
+    const broken = join(dir, 'mended');
+    await mkdir(join(broken, 'train/a'), { recursive: true });
+    await mkdir(join(broken, 'train/b'), { recursive: true });
+    await copyFile(join(folder, 'train/b/5.png'), join(broken, 'train/b/0.png'));
+    await copyFile(join(folder, 'train/a/1.png'), join(broken, 'train/a/3.png'));
+    for (const i of [0, 1, 2]) await writeFile(join(broken, `train/a/${i}.png`), 'no picture');
+    const open = () => openFolder(broken, { imageSize: 16, workers: 1, maxUnreadable: 2, warn: () => {} });
+    const view = { kind: 'clean', standIn: true } as const;
+
+    let data = await open();
+    let keep = await keepUnreadable({ dir: run, resume: false }, data.train);
+    await data.train.views!([1, 3], 16, view);
+    await Promise.all([keep(), keep()]);
+    await data.dispose!();
+    expect(JSON.parse(await readFile(join(run, 'unreadable.json'), 'utf8'))).toEqual([
+      'train/a/1.png',
+      'train/a/2.png',
+    ]);
+
+    data = await open();
+    keep = await keepUnreadable({ dir: run, resume: true }, data.train);
+    expect(data.train.unreadable).toEqual(['train/a/1.png', 'train/a/2.png']);
+    await data.train.views!([2], 16, view); // one of them: nothing new
+    await expect(data.train.views!([0], 16, view)).rejects.toThrow(
+      /3 training pictures cannot be read, expected at most 2/,
+    );
+    await data.dispose!();
+
+    await copyFile(join(folder, 'train/a/1.png'), join(broken, 'train/a/1.png'));
+    data = await open();
+    keep = await keepUnreadable({ dir: run, resume: true }, data.train);
+    expect((await data.train.views!([1], 16, view)).replaced).toBe(0);
+    expect((await data.train.views!([0], 16, view)).replaced).toBe(1);
+    await keep();
+    expect(JSON.parse(await readFile(join(run, 'unreadable.json'), 'utf8'))).toEqual([
+      'train/a/0.png',
+      'train/a/2.png',
+    ]);
+    await data.dispose!();
+
+    data = await open();
+    await keepUnreadable({ dir: run, resume: false }, data.train);
+    expect(existsSync(join(run, 'unreadable.json'))).toBe(false);
     await data.dispose!();
   });
 });

@@ -68,6 +68,14 @@ onEveryBackend((backend) => {
     expect(warnings[0]).toMatch(/coal\/1\.png cannot be read: .*; another picture of its class is taken for it/);
     expect(new Set(warnings).size).toBe(1);
 
+    // A process that goes on has met none of them and counts them all the same.
+    const later = await open(1);
+    const model = tinyClip(later);
+    tf.dispose(await trainBaseline(later, model, OPTIONS, { dir: broken, seed: 4, resume: true }));
+    expect(later.train.unreadable).toEqual(['train/coal/1.png']);
+    model.dispose();
+    await later.dispose!();
+
     const data = await open(1);
     const notes: Record<string, number> = {};
     const key = { seed: 0, stage: 'test', step: 0, notes };

@@ -74,6 +74,14 @@ onEveryBackend(() => {
     expect(file.metadata.configurationHash).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it('records every update that has something to note', async () => {
+    const dir = runDir();
+    tf.dispose(await train(spec(dir, { notes: (t): Record<string, number> => (t === 2 ? { replaced: 3 } : {}) })));
+    const lines = await readMetrics(dir);
+    expect(lines.map(({ step }) => step)).toEqual([1, 2, 3, 4, 6, 7]);
+    expect(lines.flatMap(({ step, replaced }) => (replaced === undefined ? [] : [[step, replaced]]))).toEqual([[3, 3]]);
+  });
+
   it('prepares the inputs of the next step while one runs', async () => {
     const events: string[] = [];
     const base = spec(runDir());

@@ -47,7 +47,7 @@ export interface FinetuneSummary {
   backend: string;
   kernels: string;
   trainingSeconds: number;
-  /** Training pictures that could not be read and were replaced, as far as this process met them. */
+  /** Training pictures that could not be read and were replaced. */
   unreadable?: readonly string[];
   results: { val?: SummaryRow[]; test?: SummaryRow[] };
 }

@@ -60,7 +60,7 @@ export interface PretrainSummary {
   backend: string;
   kernels: string;
   trainingSeconds: number;
-  /** Training pictures that could not be read and were replaced, as far as this process met them. */
+  /** Training pictures that could not be read and were replaced. */
   unreadable?: readonly string[];
   evaluations: { val?: Stage1Summary; test?: Stage1Summary };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { check } from '../../errors.js';
 import { readJson, writeJson } from '../../files/atomic.js';
 import { runtime } from '../../runtime/ready.js';
+import { UNREADABLE_FILE } from '../../stages/unreadable.js';
 import { checkpointFolder } from '../../training/loop.js';
 import type { RunOptions } from '../options.js';
 import { say } from '../terminal.js';
@@ -13,6 +14,7 @@ import { holdRun, refuseHeld } from './runLock.js';
 const FILES = [
   'config.json',
   'metrics.jsonl',
+  UNREADABLE_FILE,
   'summary.json',
   'evaluation-val.json',
   'evaluation-test.json',

@@ -8,6 +8,8 @@ import { check, VlltrError } from '../../errors.js';
 export class Replacements {
   /** Pictures that cannot be read, by index, and why. */
   private readonly found = new Map<number, string>();
+  /** Those that an earlier process of the run found and this one has not met yet. */
+  private readonly earlier = new Set<number>();
   private members: Map<number, number[]> | undefined;
 
   constructor(
@@ -19,7 +21,13 @@ export class Replacements {
 
   /** Names of the pictures that could not be read, in the order of the data set. */
   get names(): string[] {
-    return [...this.found.keys()].sort((a, b) => a - b).map((i) => this.ids[i]!);
+    return [...this.found.keys(), ...this.earlier].sort((a, b) => a - b).map((i) => this.ids[i]!);
+  }
+
+  /** Counts pictures, by name, that an earlier process found. One that can be read by now no longer counts. */
+  recall(names: readonly string[]): void {
+    const known = new Set(names);
+    for (const [i, id] of this.ids.entries()) if (known.has(id) && !this.found.has(i)) this.earlier.add(i);
   }
 
   /**
@@ -32,7 +40,9 @@ export class Replacements {
     for (const i of this.following(index)) {
       if (this.found.has(i)) continue;
       try {
-        return { index: i, values: await read(i) };
+        const values = await read(i);
+        this.earlier.delete(i);
+        return { index: i, values };
       } catch (error) {
         if (!(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
         this.note(i, error.message);
@@ -45,13 +55,14 @@ export class Replacements {
   }
 
   private note(index: number, reason: string): void {
-    if (!this.found.has(index)) {
-      this.found.set(index, reason);
-      if (this.found.size <= this.limit) this.warn(`${reason}; another picture of its class is taken for it`);
-    }
-    check(this.found.size <= this.limit, 'ERR_DATA', () => {
+    const fresh = !this.found.has(index);
+    this.found.set(index, reason);
+    this.earlier.delete(index);
+    const size = this.found.size + this.earlier.size;
+    if (fresh && size <= this.limit) this.warn(`${reason}; another picture of its class is taken for it`);
+    check(size <= this.limit, 'ERR_DATA', () => {
       const most = this.limit === 0 ? 'expected none' : `expected at most ${this.limit}`;
-      return `${this.found.size} training picture${this.found.size === 1 ? '' : 's'} cannot be read, ${most}: ${reason}`;
+      return `${size} training picture${size === 1 ? '' : 's'} cannot be read, ${most}: ${reason}`;
     });
   }
 
