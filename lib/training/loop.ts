@@ -73,7 +73,7 @@ export interface TrainSpec<S extends TensorTree, I extends TensorTree> {
   layout?: FlatLayout;
   /** Called after a bad step with the state before it: tensors (gradients, say) among which to look for NaN. */
   diagnose?: (state: S, inputs: I) => TensorMap;
-  /** Stops after the current update. SIGINT and SIGTERM do the same. */
+  /** Stops after the current update, not waiting for inputs that are being prepared. SIGINT and SIGTERM do the same. */
   signal?: AbortSignal;
   /** Default: console.warn. */
   warn?: (message: string) => void;
@@ -106,9 +106,19 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
   let saved = -1;
   /** Inputs of the coming updates, the next one's first. */
   const pending: Promise<I>[] = [];
-  const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  const stopped = (): boolean => stop.signal.aborted || spec.signal?.aborted === true;
+  let stopping = spec.signal?.aborted === true;
+  let wake = (): void => {};
+  const interrupt = (): void => {
+    stopping = true;
+    wake();
+  };
+  /** The next update's inputs, or undefined as soon as the run is to stop. */
+  const nextInputs = (): Promise<I | undefined> =>
+    new Promise((resolve, reject) => {
+      wake = () => resolve(undefined);
+      if (stopping) wake();
+      else pending[0]!.then(resolve, reject);
+    });
   /** Begins with the inputs of updates from t on, as far as they are not under way. */
   const prepare = (t: number): void => {
     for (let next = t + pending.length; next < steps && pending.length < (spec.ahead ?? 1); next++) {
@@ -130,6 +140,7 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
     await truncateMetrics(runDir, name, done);
     process.once('SIGINT', interrupt);
     process.once('SIGTERM', interrupt);
+    spec.signal?.addEventListener('abort', interrupt);
 
     const started = performance.now();
     const seconds = (): number => before + (performance.now() - started) / 1000;
@@ -149,7 +160,11 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
     prepare(done);
     while (done < steps) {
       const t = done;
-      const inputs = await pending[0]!;
+      const inputs = await nextInputs();
+      if (!inputs) {
+        await save();
+        throw new Interrupted(name, done);
+      }
       pending.shift();
       prepare(t + 1);
       const notes = spec.notes?.(t);
@@ -195,7 +210,7 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
         await appendMetrics(runDir, { stage: name, step: done, ...measured, seconds: round(seconds()) });
       }
       const due = spec.checkpointEvery ? done % spec.checkpointEvery === 0 : false;
-      if (due || done === steps || stopped()) await save();
+      if (due || done === steps || stopping) await save();
       spec.onProgress?.({
         name,
         step: done,
@@ -206,11 +221,7 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
         outputs,
       });
       // Signals and other work reach the process only between turns of the event loop.
-      await new Promise((resolve) => setImmediate(resolve));
-      if (stopped() && done < steps) {
-        await save();
-        throw new Interrupted(name, done);
-      }
+      await turn();
     }
     return state;
   } catch (error) {
@@ -219,9 +230,14 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
-    for (const prepared of pending) await prepared.then(disposeTree, () => {});
+    spec.signal?.removeEventListener('abort', interrupt);
+    // Inputs that are there are gone before this returns, those under way when they come: they may take minutes.
+    for (const prepared of pending) prepared.then(disposeTree, () => {});
+    if (pending.length > 0) await turn();
   }
 }
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const round = (seconds: number): number => Math.round(seconds * 1000) / 1000;
 

@@ -125,6 +125,38 @@ onEveryBackend(() => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it.each(['SIGINT', 'SIGTERM', 'its signal'])('%s ends it at once while inputs are being prepared', async (how) => {
+    const dir = runDir();
+    const before = tf.memory().numTensors;
+    const abort = new AbortController();
+    const listeners = process.listenerCount('SIGINT');
+    let release = (): void => {};
+    const decoded = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const base = spec(dir, { ahead: 3, signal: abort.signal });
+    const stopped = train({
+      ...base,
+      inputs: async (t) => {
+        if (t > 2) await decoded; // which comes after the training has ended
+        return base.inputs(t);
+      },
+      onProgress: ({ step }) => {
+        if (step === 3) setTimeout(() => (how === 'its signal' ? abort.abort() : process.emit(how as 'SIGINT')));
+      },
+    });
+    await expect(stopped).rejects.toMatchObject({ name: 'Interrupted', step: 3 });
+    expect(await readdir(join(dir, 'checkpoints'))).toEqual(['toy-3.safetensors']);
+    expect(process.listenerCount('SIGINT')).toBe(listeners);
+    expect(tf.memory().numTensors).toBe(before);
+    release();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(tf.memory().numTensors).toBe(before);
+    const state = await train(spec(dir, { resume: true }));
+    expect([...state.w.dataSync()]).toEqual([28, 28]);
+    tf.dispose([state.w, state.stats.count, state.stats.frozen]);
+  });
+
   it('starts anew without resume: old checkpoints and lines go', async () => {
     const dir = runDir();
     tf.dispose(await train(spec(dir)));

@@ -157,6 +157,10 @@ export async function run(argument: string | undefined, given: FinetuneCommand):
       const params = await trainBaseline(data, start, options as BaselineOptions, progress);
       model = { config, params, info: { kind: 'baseline', config, ...classInfo(data) } };
     }
+  } catch (error) {
+    // Pictures that were to be decoded for updates which do not come would keep the process.
+    await data.dispose?.();
+    throw error;
   } finally {
     progress.end();
   }

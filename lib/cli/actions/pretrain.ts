@@ -135,6 +135,10 @@ export async function run(dataArgument: string, given: PretrainCommand): Promise
   let params: TensorMap;
   try {
     params = await pretrain(data, bank, start, teacher, options, progress);
+  } catch (error) {
+    // Pictures that were to be decoded for updates which do not come would keep the process.
+    await data.dispose?.();
+    throw error;
   } finally {
     progress.end();
   }
