@@ -51,6 +51,30 @@ it('what is named holds: options, a preset before the run, none', async () => {
   expect((await inherit(undefined, { preset: 'none' }, run)).preset).toBeUndefined();
 });
 
+it('a preset leaves data of another layout as it is, says so, and gives way to --format', async () => {
+  const own = join(folder, 'own');
+  mkdirSync(join(own, 'train/a'), { recursive: true });
+  const { format, ...meant } = preset50.data;
+  const anew = await inherit(own, { preset: preset50 }, undefined);
+  expect(anew).toMatchObject({ how: meant, preset: preset50 });
+  expect(anew.how).not.toHaveProperty('format');
+  expect(vi.mocked(process.stderr.write).mock.calls.join()).toContain(
+    `preset imagenet-lt-r50: ${own} has no data of the format imagenet-lt (ImageNet_LT_train.txt); its layout is found out`,
+  );
+  expect((await inherit(own, { preset: preset50, format: 'folder' }, undefined)).how.format).toBe('folder');
+  writeFileSync(join(own, 'data.csv'), 'path,label\n');
+  expect((await inherit(join(own, 'data.csv'), { preset: preset50 }, undefined)).how).toEqual(meant);
+  writeFileSync(join(own, 'ImageNet_LT_train.txt'), '');
+  expect((await inherit(own, { preset: preset50 }, undefined)).how).toEqual({ format, ...meant });
+  expect((await inherit(join(own, 'ImageNet_LT_train.txt'), { preset: preset50 }, undefined)).how.format).toBe(format);
+  expect((await inherit(own, { preset: preset50, format: 'csv' }, undefined)).how.format).toBe('csv');
+  // As the run before had to be told.
+  writeFileSync(join(run, 'config.json'), JSON.stringify({ ...config, data: own }));
+  const places = paperPreset('places-lt-r50');
+  expect((await inherit(undefined, { preset: places }, run)).how).toMatchObject({ ...places.data, format: 'csv' });
+  writeFileSync(join(run, 'config.json'), JSON.stringify(config));
+});
+
 it('of other data only how texts and shot groups are made is taken over', async () => {
   const found = await inherit('/elsewhere/birds', {}, run);
   expect(found).toMatchObject({ data: '/elsewhere/birds', how: { authorsText: true, shots: 'decoupling' } });

@@ -1,5 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { unlike } from '../../data/formats/detect.js';
+import type { Format } from '../../data/formats/listing.js';
 import { check } from '../../errors.js';
 import { readJson } from '../../files/atomic.js';
 import { type PaperPreset, paperPreset } from '../../presets/paper/index.js';
@@ -42,9 +44,18 @@ const shown = (how: object): string =>
     .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
     .join(', ');
 
+/** How a preset has its data read; another layout than the published one is left to be found out, which is said. */
+function readAs({ name, data: { format, ...meant } }: PaperPreset, data: string, otherwise?: Format): DataFlags {
+  const why = unlike(data, format);
+  if (why === undefined) return { format, ...meant };
+  if (otherwise !== format)
+    say(`preset ${name}: ${why}; ${otherwise === undefined ? 'its layout is found out' : `read as ${otherwise}`}`);
+  return meant;
+}
+
 /**
- * The data and its reading: as the command line names it, else as a preset that it names has it, else as the run that the
- * command starts from was told.
+ * The data and its reading: as the command line names it, else as a preset that it names has it (a layout only where the
+ * data has it), else as the run that the command starts from was told.
  * @param argument the data that the command line names; default: the run's
  * @throws VlltrError ERR_USAGE where neither names any data
  */
@@ -62,14 +73,13 @@ export async function inherit(
     return `--preset ${preset!.name} is for ${preset!.title}; ${data} has settings of its own`;
   });
   const keys = before.data === dataName(data) ? [...PLACED, ...MEANT] : MEANT;
-  const inherited = Object.fromEntries(
+  const inherited: DataFlags = Object.fromEntries(
     keys.flatMap((key) => (before[key] === undefined || isIconLt(data) ? [] : [[key, before[key]]])),
   );
   const given = givenData(data, flags);
-  const how = { ...inherited, ...named?.data, ...given };
-  const told = Object.fromEntries(
-    Object.entries(inherited).filter(([key]) => !(key in given) && !(named && key in named.data)),
-  );
+  const own: DataFlags = named ? readAs(named, data, given.format ?? inherited.format) : {};
+  const how = { ...inherited, ...own, ...given };
+  const told = Object.fromEntries(Object.entries(inherited).filter(([key]) => !(key in given) && !(key in own)));
   if (preset && preset !== named) say(`preset ${preset.name}, as ${run} has it`);
   if (Object.keys(told).length > 0) say(`data as ${run} has it: ${shown(told)}`);
   return { data, how, preset, presetIsNew: named !== undefined };

@@ -99,19 +99,32 @@ function look(dir: string, format: Format): Source | undefined {
   }
 }
 
+/** What a single file is by its name. */
+const KINDS: Record<string, Format> = {
+  '.csv': 'csv',
+  '.tsv': 'tsv',
+  '.jsonl': 'jsonl',
+  '.ndjson': 'jsonl',
+  '.json': 'coco',
+  '.txt': 'list',
+  '.tar': 'webdataset',
+};
+const kindOf = (file: string): Format | undefined => KINDS[extname(file).toLowerCase()];
+
+/** The published data sets, and what a single file of theirs is. */
+const PUBLISHED_FORMATS = { 'imagenet-lt': 'list', 'places-lt': 'list', 'inaturalist-2018': 'coco' } as const;
+
+/** Why data is not laid out as a published data set is; undefined where it is, or where there is none. */
+export function unlike(path: string, format: keyof typeof PUBLISHED_FORMATS): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  const fits = !found || (found.isDirectory() ? look(path, format) : kindOf(path) === PUBLISHED_FORMATS[format]);
+  return fits ? undefined : `${path} has no data of the format ${format} (${LOOKS[format]})`;
+}
+
 /** One file as a data set. */
 function ofFile(file: string, asked: Format | undefined): Source {
   const dir = dirname(file);
-  const kinds: Record<string, Format> = {
-    '.csv': 'csv',
-    '.tsv': 'tsv',
-    '.jsonl': 'jsonl',
-    '.ndjson': 'jsonl',
-    '.json': 'coco',
-    '.txt': 'list',
-    '.tar': 'webdataset',
-  };
-  const format = asked ?? kinds[extname(file).toLowerCase()];
+  const format = asked ?? kindOf(file);
   switch (format) {
     case 'csv':
     case 'tsv':
@@ -127,7 +140,7 @@ function ofFile(file: string, asked: Format | undefined): Source {
     case 'webdataset':
       return { format, dir, shards: { train: [file] } };
     default:
-      throw new VlltrError('ERR_DATA', `${file} is a file; expected a folder, or ${Object.keys(kinds).join(', ')}`);
+      throw new VlltrError('ERR_DATA', `${file} is a file; expected a folder, or ${Object.keys(KINDS).join(', ')}`);
   }
 }
 
@@ -154,7 +167,7 @@ export function detect(path: string, asked?: Format): Source {
     );
     throw new VlltrError('ERR_DATA', `${path} has no data of the format ${asked}; expected ${LOOKS[asked]}`);
   }
-  const published = (['imagenet-lt', 'places-lt', 'inaturalist-2018'] as const).flatMap((f) => look(path, f) ?? []);
+  const published = (Object.keys(PUBLISHED_FORMATS) as Format[]).flatMap((f) => look(path, f) ?? []);
   const others = published.length > 0 ? [] : FORMATS.slice(FORMATS.indexOf('list')).flatMap((f) => look(path, f) ?? []);
   const folder = look(path, 'folder');
   const sources: Source[] = published.length > 0 ? published : others;
