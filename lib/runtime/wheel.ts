@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { check, VlltrError } from '../errors.js';
+import { sha256File } from '../files/sha256.js';
 import { onInterruption } from './interruption.js';
 import { formatBytes, type Log, TransferProgress } from './progress.js';
 
@@ -46,13 +46,6 @@ export function requirePip(otherwise: string): string[] {
   const pip = findPip();
   check(pip, 'ERR_SETUP', () => `pip (Python) was not found: install python3-pip, ${otherwise}.`);
   return pip;
-}
-
-/** SHA-256 of a file, hexadecimal. */
-export async function sha256File(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
-  return hash.digest('hex');
 }
 
 /**

@@ -85,6 +85,10 @@ it('a dry run takes over what stage 1 held out, and misses a teacher that is not
   const other = await dry('finetune', at('data'), '--from', at('held.safetensors'), '--hold-out', '0.1');
   expect(other.code).toBe(2);
   expect(other.stderr).toMatch(/held\.safetensors was trained with --hold-out 0\.25/);
+  const preset = await dry('pretrain', at('data'), '--from', at('vit.safetensors'), '--preset', 'imagenet-lt-r50');
+  expect(preset.printed.plan.differs.here.at(-1)).toMatch(
+    /^weights .*vit\.safetensors \(SHA-256 [0-9a-f]{64}\), the preset has RN50/,
+  );
   const taught = await dry('pretrain', at('data'), '--from', at('vit.safetensors'), '--teacher', at('none.pt'));
   expect(taught.code).toBe(1);
   expect(taught.printed.plan.weights.missing).toMatch(/the teacher .*none\.pt does not exist/);

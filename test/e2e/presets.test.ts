@@ -49,6 +49,7 @@ describe.each(PAPER_PRESETS)('$name in miniature: tiny pictures in the official 
     const args = ['--preset', name, '--from', clip, '--resolution', String(size), '--run', at(stage1), ...small];
     const { stderr } = await command('pretrain', folder, ...args);
     expect(stderr).toContain(`unlike preset ${name}: 3 classes, published`);
+    expect(stderr).toContain(`the preset has ${weights.file} (SHA-256 ${weights.sha256})`);
     expect(stderr).toContain(`pictures of ${size} pixels, the preset has ${preset.resolution}`);
     const { options, ...config } = json(stage1, 'config.json');
     expect(config).toMatchObject({ preset: name, ...data, resolution: size });

@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { weightsNote } from '../../lib/cli/actions/presetNotes.js';
 import { withSet } from '../../lib/cli/settings.js';
 import { type TrainFlags, withFlags } from '../../lib/cli/trainFlags.js';
 import { clipConfig } from '../../lib/clip/config.js';
@@ -124,6 +128,18 @@ describe('the presets of the paper', () => {
     expect(rate(112)).toBeCloseTo(1e-6 + (5e-5 - 1e-6) / 5, 12);
     expect(rate(50 * 56 - 1)).toBeLessThan(1e-6);
     expect(inUpdates(paperPreset('inaturalist-2018-r50').finetune, 437_513).steps).toBe(360 * 427);
+  });
+
+  it('name weights that are not the published file', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'vlltr-weights-')), 'RN50.pt');
+    writeFileSync(file, 'abc');
+    const abc = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'; // FIPS 180-2, appendix B.1
+    const preset = paperPreset('places-lt-r50');
+    expect(await weightsNote(preset, file)).toBe(
+      `weights ${file} (SHA-256 ${abc}), the preset has RN50.pt (SHA-256 ${preset.weights.sha256})`,
+    );
+    expect(await weightsNote({ ...preset, weights: { ...preset.weights, sha256: abc } }, file)).toBeUndefined();
+    rmSync(dirname(file), { recursive: true });
   });
 
   it('an unknown name is an error that names those it may mean', () => {

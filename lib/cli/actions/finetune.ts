@@ -132,7 +132,7 @@ export async function run(argument: string | undefined, given: FinetuneCommand):
   const holdOut = holdOutFor(start, flags.holdOut);
   const data = await openData(dataArgument, start.config.visual.imageSize, holdOut, how);
   checkTrainedOn(start, data);
-  if (preset) sayPresetNotes(preset, data, start.config.visual);
+  if (preset) await sayPresetNotes(preset, data, start.config.visual);
   const plan = lgr ? await planAnchors(dataArgument, flags, preset) : undefined;
   const options = inUpdates(settings as Settings<FinetuneOptions | BaselineOptions>, data.train.length);
   await beginRun(flags, 'finetune', {

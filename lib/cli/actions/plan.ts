@@ -17,7 +17,7 @@ import { type Memory, onCard, total, trainingMemory } from '../../stages/memory.
 import type { BaselineOptions, FinetuneOptions, PretrainOptions } from '../../stages/options.js';
 import type { DataFlags } from '../dataFlags.js';
 import { holdOutFor, modelPath } from './models.js';
-import { presetNotes } from './presetNotes.js';
+import { presetNotes, weightsNote } from './presetNotes.js';
 import { whatBegins } from './weights.js';
 
 type Options = PretrainOptions | FinetuneOptions | BaselineOptions;
@@ -150,6 +150,9 @@ export async function planTraining(planned: Planned): Promise<{ plan: TrainingPl
   const perEpoch = updatesPerEpoch(pictures, batch);
   const counted = { classes, pictures: report.pictures };
   const visual = weights.file === null ? undefined : config.visual;
+  const here = preset ? presetNotes(preset, counted, visual) : [];
+  const other = preset && pretrains && weights.file !== null ? await weightsNote(preset, weights.file) : undefined;
+  if (other !== undefined) here.push(other);
   const plan: TrainingPlan = {
     ready: report.ok && weights.missing === undefined,
     data: {
@@ -164,7 +167,7 @@ export async function planTraining(planned: Planned): Promise<{ plan: TrainingPl
       }),
     },
     weights,
-    ...(preset && { differs: { released: preset.differs, here: presetNotes(preset, counted, visual) } }),
+    ...(preset && { differs: { released: preset.differs, here } }),
     updates: {
       steps,
       perEpoch,

@@ -1,6 +1,7 @@
 import { CLIP_CONFIGS, type ClipConfig } from '../../clip/config.js';
 import { type Counted, publishedDifferences } from '../../data/official.js';
 import type { LongTailData } from '../../data/types.js';
+import { sha256File } from '../../files/sha256.js';
 import type { PaperPreset } from '../../presets/paper/index.js';
 import { say, yellow } from '../terminal.js';
 
@@ -27,10 +28,29 @@ export function presetNotes(preset: PaperPreset, counted: Counted, visual: Visua
   return notes;
 }
 
-/** Tells people of them. */
-export function sayPresetNotes(preset: PaperPreset, data: LongTailData, visual: Visual): void {
+/**
+ * Where the weights that stage 1 begins with are not the published file, bit for bit: others of the same shape would go
+ * unnoticed. The same numbers in another kind of file are another file, too.
+ */
+export async function weightsNote({ weights }: PaperPreset, path: string): Promise<string | undefined> {
+  const found = await sha256File(path);
+  if (found === weights.sha256) return undefined;
+  return `weights ${path} (SHA-256 ${found}), the preset has ${weights.file} (SHA-256 ${weights.sha256})`;
+}
+
+/**
+ * Tells people of them.
+ * @param weights what stage 1 begins with; stage 2 begins with what that made
+ */
+export async function sayPresetNotes(
+  preset: PaperPreset,
+  data: LongTailData,
+  visual: Visual,
+  weights?: string,
+): Promise<void> {
   const { train, val, test, classes } = data;
   const pictures = { train: train.length, ...(val && { val: val.length }), ...(test && { test: test.length }) };
-  for (const note of presetNotes(preset, { classes: classes.length, pictures }, visual))
-    say(`${yellow('unlike')} preset ${preset.name}: ${note}`);
+  const notes: (string | undefined)[] = presetNotes(preset, { classes: classes.length, pictures }, visual);
+  if (weights !== undefined) notes.push(await weightsNote(preset, weights));
+  for (const note of notes) if (note !== undefined) say(`${yellow('unlike')} preset ${preset.name}: ${note}`);
 }

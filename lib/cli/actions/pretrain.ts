@@ -119,7 +119,7 @@ export async function run(dataArgument: string, given: PretrainCommand): Promise
   const data = await openData(dataArgument, own.visual.imageSize, holdOut, how);
   const bank = new TextBank(data.sentences, own.text.contextLength);
   say(describe(data, bank));
-  if (preset) sayPresetNotes(preset, data, start.config.visual);
+  if (preset) await sayPresetNotes(preset, data, start.config.visual, start.path);
   const options = inUpdates(settings, data.train.length);
   await beginRun(flags, 'pretrain', {
     ...configuration,
