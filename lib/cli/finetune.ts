@@ -22,7 +22,11 @@ export function register(program: Command): void {
     )
     .option('--balanced', 'balanced softmax: the log prior of the sampler is added to the training logits')
     .option('--encoder-rate <factor>', "encoder's learning rate against the head's; 0 freezes it", nonNegative)
-    .option('--attention-rate <factor>', "attention's learning rate against the head's", nonNegative)
+    .option(
+      '--attention-rate <factor>',
+      "attention's learning rate against the head's (default with a preset: 1e-6 whatever --lr is)",
+      nonNegative,
+    )
     .option('--detach-norm', 'stop the gradient through the norm of G_c')
     .option('--mixup', 'mixup 0.8 and cutmix 1.0, as the released configurations have it')
     .option('--alpha <share>', "α: the visual branch's weight, instead of choosing it on val", share);

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type FinetuneCommand, finetuneSettings } from '../../lib/cli/actions/finetuneSettings.js';
 import { weightsNote } from '../../lib/cli/actions/presetNotes.js';
 import { withSet } from '../../lib/cli/settings.js';
 import { type TrainFlags, withFlags } from '../../lib/cli/trainFlags.js';
@@ -9,9 +10,10 @@ import { clipConfig } from '../../lib/clip/config.js';
 import { parameterSpecs } from '../../lib/clip/parameters.js';
 import { PUBLISHED } from '../../lib/data/official.js';
 import { GENERAL_RECIPE } from '../../lib/presets/general.js';
-import { PAPER_PRESETS, paperPreset } from '../../lib/presets/paper/index.js';
+import { PAPER_PRESETS, type PaperPreset, paperPreset } from '../../lib/presets/paper/index.js';
 import { inUpdates } from '../../lib/stages/epochs.js';
 import { onCard, trainingMemory } from '../../lib/stages/memory.js';
+import type { FinetuneOptions } from '../../lib/stages/options.js';
 import { scheduleOf } from '../../lib/stages/run.js';
 
 /** The released runs: batch on each of eight devices, rates and lengths of both stages (the authors' configurations). */
@@ -128,6 +130,18 @@ describe('the presets of the paper', () => {
     expect(rate(112)).toBeCloseTo(1e-6 + (5e-5 - 1e-6) / 5, 12);
     expect(rate(50 * 56 - 1)).toBeLessThan(1e-6);
     expect(inUpdates(paperPreset('inaturalist-2018-r50').finetune, 437_513).steps).toBe(360 * 427);
+  });
+
+  it('train the attention at 1e-6 whatever the head’s rate is; encoder and recipes follow it', () => {
+    const settings = (more: Partial<FinetuneCommand>, preset?: PaperPreset) =>
+      finetuneSettings('/data', { run: '', seed: 0, head: 'lgr', ...more }, preset) as FinetuneOptions;
+    const rate = ({ learningRate, attentionRate }: FinetuneOptions): number => learningRate * attentionRate;
+    const preset = paperPreset('inaturalist-2018-r50');
+    for (const lr of [undefined, 2e-5, 1e-3, 1e-7]) expect(rate(settings({ lr }, preset)) / 1e-6).toBeCloseTo(1, 12);
+    expect(settings({ lr: 1e-3 }, preset)).toMatchObject({ learningRate: 1e-3, encoderRate: 1 });
+    expect(settings(withSet({ set: ['learningRate=1e-3'] }, 'finetune'), preset).attentionRate).toBeCloseTo(1e-3, 12);
+    expect(settings({ lr: 1e-3, attentionRate: 0.5 }, preset).attentionRate).toBe(0.5);
+    expect(settings({ lr: 2e-2 }).attentionRate).toBe(GENERAL_RECIPE.finetune.attentionRate);
   });
 
   it('name weights that are not the published file', async () => {

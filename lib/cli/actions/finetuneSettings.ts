@@ -1,5 +1,6 @@
 import { check } from '../../errors.js';
 import type { PaperPreset } from '../../presets/paper/index.js';
+import { headRates } from '../../presets/paper/shared.js';
 import type { Settings } from '../../stages/epochs.js';
 import type { BaselineOptions, FinetuneOptions } from '../../stages/options.js';
 import type { AnchorFlags } from '../anchorFlags.js';
@@ -64,9 +65,11 @@ export function finetuneSettings(
     });
     return { ...shared<BaselineOptions>(baseline), head: flags.head as BaselineOptions['head'] };
   }
+  // A factor of the head's rate in the recipes; a preset's is a rate of its own, which another of the head's leaves alone.
+  const kept = preset && flags.lr !== undefined ? headRates(flags.lr).attentionRate : finetune.attentionRate;
   return {
     ...shared<FinetuneOptions>(finetune),
-    attentionRate: flags.attentionRate ?? finetune.attentionRate,
+    attentionRate: flags.attentionRate ?? kept,
     detachNorm: flags.detachNorm ?? finetune.detachNorm,
   };
 }
