@@ -13,8 +13,11 @@ export function batchSize(pixels: Uint8Array, size: number): number {
   return n;
 }
 
-/** What the shorter side of a photograph goes to before a view of `to` pixels is cut out (METHOD.md: 256 for 224). */
-export const evalResize = (to: number): number => Math.round(to / 0.875);
+/**
+ * What the shorter side of a photograph goes to before a view of `to` pixels is cut out: 256 for 224 (METHOD.md), other sizes
+ * in proportion, cut off to whole pixels as timm and the authors' code do it (438 for 384).
+ */
+export const evalResize = (to: number): number => Math.floor(to / 0.875);
 
 /**
  * The clean view of pictures: where they are larger than asked for, the shorter side goes to `resize` (bicubic,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tf } from '../../lib/runtime/tf.js';
 import { type AugmentOptions, augment as augmented } from '../../lib/training/augment.js';
-import { evalView } from '../../lib/training/cleanView.js';
+import { evalResize, evalView } from '../../lib/training/cleanView.js';
 import { randomCrop } from '../../lib/training/imagenetView.js';
 import { drawMix, mixBatch, mixTargets } from '../../lib/training/mixup.js';
 import { CLIP_MEAN, CLIP_STD } from '../../lib/training/normalise.js';
@@ -44,6 +44,11 @@ describe('bicubic resampling', () => {
 });
 
 describe('clean view', () => {
+  it('comes from pictures 8/7 as large, cut off to whole pixels: int(floor(size / 0.875)) in timm', () => {
+    const sizes = [224, 384, 288, 336, 112, 32, 18, 16, 8, 1];
+    expect(sizes.map(evalResize)).toEqual([256, 438, 329, 384, 128, 36, 20, 18, 9, 1]);
+  });
+
   it('normalises with the mean and standard deviation of CLIP', () => {
     const view = evalView(Uint8Array.of(0, 128, 255), 1, 1);
     expect(view[0]).toBeCloseTo(-0.48145466 / 0.26862954, 5);
