@@ -149,6 +149,24 @@ export function trainFlags(command: Command): Command {
 const orNone = (flag: number | null | undefined, recipe: number | undefined): number | undefined =>
   flag === null ? undefined : (flag ?? recipe);
 
+/** What of a view `--set` can change. */
+const VIEW_PARTS: Record<AugmentOptions['preset'], readonly string[]> = {
+  imagenet: ['scale', 'ratio', 'flip', 'erase', 'randAugment'],
+  icon: ['flip'],
+  none: [],
+};
+
+/** A view with parts of its own. @throws VlltrError ERR_USAGE naming one that such a view has not */
+function viewWith(augment: AugmentOptions, parts: Record<string, unknown> = {}): AugmentOptions {
+  const known = VIEW_PARTS[augment.preset];
+  for (const part of Object.keys(parts))
+    check(known.includes(part), 'ERR_USAGE', () => {
+      const has = known.length > 0 ? `has ${known.map((name) => `augment.${name}`).join(', ')} alone` : 'has none';
+      return `--set augment.${part} is a part of the view imagenet; the view of this training, ${augment.preset}, ${has}`;
+    });
+  return { ...augment, ...parts } as AugmentOptions;
+}
+
 /** The recipe's options with what the command line says instead; in epochs where either counts so. */
 export function withFlags<T extends TrainOptions & { smoothing: number }>(
   recipe: Settings<T>,
@@ -165,7 +183,7 @@ export function withFlags<T extends TrainOptions & { smoothing: number }>(
     weightDecay: flags.weightDecay ?? recipe.weightDecay,
     clipNorm: orNone(flags.clipNorm, recipe.clipNorm),
     sampler: flags.sampler ?? recipe.sampler,
-    augment: { ...augment, ...flags.view } as AugmentOptions,
+    augment: viewWith(augment, flags.view),
     decode: flags.decode ?? recipe.decode,
     batchNorm: flags.batchNorm ?? recipe.batchNorm,
     smoothing: flags.smoothing ?? recipe.smoothing,

@@ -10,6 +10,7 @@ import { clipConfig } from '../../lib/clip/config.js';
 import { parameterSpecs } from '../../lib/clip/parameters.js';
 import { PUBLISHED } from '../../lib/data/official.js';
 import { GENERAL_RECIPE } from '../../lib/presets/general.js';
+import { ICON_RECIPE } from '../../lib/presets/iconLt.js';
 import { PAPER_PRESETS, type PaperPreset, paperPreset } from '../../lib/presets/paper/index.js';
 import { inUpdates } from '../../lib/stages/epochs.js';
 import { onCard, trainingMemory } from '../../lib/stages/memory.js';
@@ -180,6 +181,17 @@ describe('--set', () => {
     expect(pretrain({ set: ['decode=exact'] }).decode).toBe('exact');
     const whole = withSet({ set: ['mixup=false', 'alpha=0.3', 'anchors.split=train'] }, 'finetune');
     expect(whole).toEqual({ mixup: false, alpha: 0.3, split: 'train' });
+  });
+
+  it('parts of a view that the training has not are refused, whichever says the view', () => {
+    const icons = (set: string[]) => withFlags(ICON_RECIPE.pretrain, withSet<Flags>({ set }, 'pretrain')).augment;
+    expect(icons(['augment.flip=0.5'])).toEqual({ preset: 'icon', flip: 0.5 });
+    expect(() => icons(['augment.erase=0'])).toThrow(
+      /--set augment\.erase is a part of the view imagenet; .* this training, icon, has augment\.flip alone/,
+    );
+    expect(icons(['augment.preset=imagenet', 'augment.erase=0'])).toEqual({ preset: 'imagenet', erase: 0 });
+    expect(() => pretrain({ augment: 'none', set: ['augment.flip=0'] })).toThrow(/this training, none, has none/);
+    expect(() => pretrain({ set: ['augment.preset=icon', 'augment.scale=0.2,1'] })).toThrow(/augment\.scale/);
   });
 
   it('lengths are in epochs or in updates, warm-up a tenth at most', () => {
