@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { saveClip } from '../../lib/clip/checkpoint/index.js';
@@ -52,6 +52,19 @@ it.each(['own.safetensors', 'foreign.safetensors'])('%s recognises by the class 
   await expect(command('predict', photo(), '--run', run)).rejects.toThrow(/does not say which data it is of/);
   const explained = command('predict', photo(), '--run', run, '--data', at('pictures'), '--explain');
   await expect(explained).rejects.toThrow(/is a CLIP model: it has no sentences to explain with/);
+});
+
+it('a folder of another program is evaluated and left as it is; that of a run gets its report', async () => {
+  const model = at('elsewhere');
+  mkdirSync(model);
+  copyFileSync(at('foreign.safetensors'), join(model, 'model.safetensors'));
+  writeFileSync(join(model, 'config.json'), JSON.stringify({ model_type: 'clip' }));
+  const { stderr } = await command('evaluate', at('pictures'), '--run', model);
+  expect(stderr).toContain(`${model} is no folder of a run: nothing is written there`);
+  expect(readdirSync(model).sort()).toEqual(['config.json', 'model.safetensors']);
+  writeFileSync(join(model, 'config.json'), JSON.stringify({ command: 'import' }));
+  await command('evaluate', at('pictures'), '--run', model);
+  expect(readdirSync(model)).toEqual(expect.arrayContaining(['evaluation-test.json', 'report.html']));
 });
 
 it("the authors' stage 2 as it is: predicts, is exported, and refuses data of other classes", async () => {

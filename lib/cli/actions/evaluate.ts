@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageSource, LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
@@ -11,7 +11,7 @@ import { inspect } from '../../stages/inspect.js';
 import { TextBank } from '../../stages/textBank.js';
 import type { DataFlags } from '../dataFlags.js';
 import { print, say } from '../terminal.js';
-import { inherit } from './inherit.js';
+import { inherit, isRunFolder } from './inherit.js';
 import { openClassifier } from './models.js';
 import { openData } from './openData.js';
 import { type AnyModel, fitClasses, heldOutOf, openAny } from './recogniser.js';
@@ -88,7 +88,7 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
     classes: data.classes,
     results: rows,
   };
-  if (statSync(flags.run).isDirectory()) {
+  if (await isRunFolder(flags.run)) {
     await writeJson(join(flags.run, `evaluation-${split}.json`), outcome);
     const config = join(flags.run, 'config.json');
     const kind = { lgr: 'VL-LTR', baseline: 'Vision-only baseline', clip: 'Class texts' };
@@ -107,7 +107,7 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
       stage1: existsSync(config) ? (await readJson<{ stage1?: string }>(config)).stage1 : undefined,
     });
     say(`${join(flags.run, `evaluation-${split}.json`)} and report.html`);
-  }
+  } else if (!flags.json) say(`${flags.run} is no folder of a run: nothing is written there; --json prints everything`);
   if (flags.json) print(outcome);
   else print(`${data.name}, ${split}: ${images.length} pictures\n${accuracyTables(rows)}`);
 }

@@ -39,6 +39,10 @@ async function runData(run: string | undefined): Promise<RunData> {
   return typeof found.command === 'string' ? found : {};
 }
 
+/** Whether a folder is that of a run of ours, rather than of a model that another program keeps there. */
+export const isRunFolder = async (path: string): Promise<boolean> =>
+  (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false) && (await runData(path)).command !== undefined;
+
 const shown = (how: object): string =>
   Object.entries(how)
     .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
