@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import process from 'node:process';
 
 /** Everything a person reads goes to stderr; stdout carries data only. */
@@ -114,6 +115,11 @@ export function table(head: string[], rows: (string | number | null)[][]): strin
       .join('  ')
       .trimEnd();
   return [line(text[0]!), widths.map((w) => '─'.repeat(w)).join('  '), ...text.slice(1).map(line)].join('\n');
+}
+
+/** A part of much data for programs: stdout. Waits where the reader is slower, so that it does not pile up in memory. */
+export async function printPart(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
 /** Data for programs: stdout. */

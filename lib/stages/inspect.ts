@@ -1,6 +1,7 @@
 import { shotGroup } from '../data/shots.js';
 import type { ImageSource, LongTailData } from '../data/types.js';
 import { check } from '../errors.js';
+import type { AnchorTable } from '../ops/anchorTable.js';
 import { random } from '../random.js';
 import type { ConfusedPair, Example, Guess, ReportData } from '../report/types.js';
 import { tf } from '../runtime/tf.js';
@@ -27,12 +28,16 @@ export interface Recognition {
   predicted: Int32Array;
 }
 
-/** Recognises the named pictures (all by default): by one clean view each, or by the mean of the logits of five crops. */
+/**
+ * Recognises the named pictures (all by default): by one clean view each, or by the mean of the logits of five crops.
+ * @param table of the model's anchors, where pictures are recognised in many calls; default: made for each
+ */
 export async function recognise(
   model: Classifier,
   images: ImageSource,
   indices?: ArrayLike<number>,
   views: CleanViews = 'clean',
+  table?: AnchorTable,
 ): Promise<Recognition> {
   const features = await imageFeatures(model.config, model.params, images, indices, views);
   const classes = model.info.classes.length;
@@ -47,7 +52,12 @@ export async function recognise(
     );
     return { features, visual, both: visual, predicted: argMaxRows(visual, classes) };
   }
-  const branches: BranchProbabilities = lgrProbabilities({ ...model, anchors: anchorsOf(model) }, features, each);
+  const branches: BranchProbabilities = lgrProbabilities(
+    { ...model, anchors: anchorsOf(model) },
+    features,
+    each,
+    table,
+  );
   const both = mixBranches(branches, model.info.alpha ?? DEFAULT_ALPHA);
   return { features, ...branches, both, predicted: argMaxRows(both, classes) };
 }

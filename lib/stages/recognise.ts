@@ -17,13 +17,15 @@ type Classifier = { config: ClipConfig; params: TensorMap };
 /**
  * Both branches' probabilities for features x, row-major [N, D], not normalised.
  * @param each views of a picture: x is [N, each, D], and the mean of their logits counts. Default 1
+ * @param given the table of the model's anchors, where one is kept; default: made for this call
  */
 export function lgrProbabilities(
   model: Classifier & { anchors: Anchors },
   x: Float32Array,
   each = 1,
+  given?: AnchorTable,
 ): BranchProbabilities {
-  const table = new AnchorTable(model.anchors.embeddings, model.anchors.counts);
+  const table = given ?? new AnchorTable(model.anchors.embeddings, model.anchors.counts);
   try {
     const branches = (rows: tf.Tensor2D) => {
       const z = lgrLogits(model.params, rows, table, model.params.logit_scale as tf.Scalar);
@@ -31,7 +33,7 @@ export function lgrProbabilities(
     };
     return overRows(x, model.config.embedDim, branches, each);
   } finally {
-    table.dispose();
+    if (!given) table.dispose();
   }
 }
 

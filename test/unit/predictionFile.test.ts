@@ -1,8 +1,12 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeEach, expect, it, vi } from 'vitest';
 import { PredictionFile } from '../../lib/cli/actions/predictionFile.js';
+import { printPart } from '../../lib/cli/terminal.js';
+import { beginning } from '../../lib/runtime/processes.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vlltr-predictions-'));
 const out = join(folder, 'deep', 'predictions.jsonl');
@@ -44,6 +48,48 @@ it('goes on after the last whole chunk, whatever was cut off behind it', async (
     await file.add(records(4, 5));
     await file.finish();
     expect(readFileSync(out, 'utf8')).toBe(text(5));
+  }
+});
+
+it('that another process writes is refused, with --resume and --force, too; a dead one counts for nothing', async () => {
+  const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+  const lock = `${out}.running`;
+  try {
+    await PredictionFile.open({ out }, about, 2);
+    const own = JSON.parse(readFileSync(lock, 'utf8'));
+    writeFileSync(lock, JSON.stringify({ ...own, pid: other.pid, beginning: beginning(other.pid!) }));
+    for (const more of [{}, { resume: true }, { force: true }])
+      await expect(PredictionFile.open({ out, ...more }, about, 2)).rejects.toThrow(
+        `predictions.jsonl is being written by process ${other.pid}`,
+      );
+    expect(existsSync(partial)).toBe(true);
+  } finally {
+    other.kill('SIGKILL');
+    await once(other, 'exit');
+  }
+  const file = await PredictionFile.open({ out, resume: true }, about, 2);
+  await file.add(records(0, 1));
+  await file.finish();
+  expect(existsSync(lock)).toBe(false);
+  await expect(PredictionFile.open({ out }, about, 2)).rejects.toThrow(/exists already/);
+  expect(existsSync(lock)).toBe(false);
+});
+
+it('what goes to stdout waits for a slow reader', async () => {
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValueOnce(true).mockReturnValueOnce(false);
+  try {
+    await printPart('fast');
+    let went = false;
+    const slow = printPart('slow').then(() => {
+      went = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(went).toBe(false);
+    process.stdout.emit('drain');
+    await slow;
+    expect(write.mock.calls.map(([text]) => text)).toEqual(['fast', 'slow']);
+  } finally {
+    write.mockRestore();
   }
 });
 

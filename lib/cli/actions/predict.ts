@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { decodeSquare } from '../../data/decode.js';
-import type { ImageSource } from '../../data/types.js';
+import type { ImageSource, LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
 import type { Guess } from '../../report/types.js';
 import { ready } from '../../runtime/ready.js';
@@ -64,6 +64,21 @@ export async function run(files: string[], flags: PredictCommand): Promise<void>
   const model = await openAny(flags.run);
   const data = split || flags.data !== undefined || model.kind === 'clip' ? await dataFor(model, flags) : undefined;
   const recogniser = recogniserOf(model, data);
+  try {
+    await predict(model, recogniser, data, files, flags);
+  } finally {
+    recogniser.dispose();
+  }
+}
+
+async function predict(
+  model: AnyModel,
+  recogniser: Recogniser,
+  data: LongTailData | undefined,
+  files: string[],
+  flags: PredictCommand,
+): Promise<void> {
+  const { split } = flags;
   check(!flags.explain || recogniser.branches, 'ERR_CHECKPOINT', () => {
     const what = model.kind === 'clip' ? 'a CLIP model' : 'a vision-only baseline';
     return `${model.path} is ${what}: it has no sentences to explain with`;

@@ -3,7 +3,7 @@ import { check } from '../../errors.js';
 import { shortHash } from '../../runtime/paths.js';
 import { fileDigest } from '../../stages/anchorFile.js';
 import { guesses } from '../../stages/inspect.js';
-import { Bar, say } from '../terminal.js';
+import { Bar, printPart, say } from '../terminal.js';
 import { PredictionFile } from './predictionFile.js';
 import type { AnyModel, Recogniser } from './recogniser.js';
 
@@ -70,7 +70,7 @@ export async function predictSplit(
       };
     });
     if (file) await file.add(records);
-    else process.stdout.write(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    else await printPart(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
     bar.update(from + rows.length);
   }
   bar.end();

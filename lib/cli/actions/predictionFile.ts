@@ -1,9 +1,9 @@
 import { createReadStream, existsSync } from 'node:fs';
-import { appendFile, mkdir, rm, truncate, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { appendFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { check } from '../../errors.js';
 import { writeAtomic } from '../../files/atomic.js';
 import { say } from '../terminal.js';
+import { holdOut } from './runLock.js';
 
 /** How a file of predictions is begun, as the command line says it. */
 export interface PredictionFileFlags {
@@ -22,15 +22,30 @@ export class PredictionFile {
     private readonly partial: string,
     /** Records that are there already, a multiple of the chunk. */
     readonly done: number,
+    private readonly release: () => void,
   ) {}
 
   /**
    * @param about what the predictions are of; a file of others is not gone on with
    * @param chunk records that are always written together
-   * @throws VlltrError ERR_CHECKPOINT naming the file that is there
+   * @throws VlltrError ERR_CHECKPOINT naming the file that is there, or the process that writes it
    */
   static async open(flags: PredictionFileFlags, about: object, chunk: number): Promise<PredictionFile> {
-    const { out, resume, force } = flags;
+    const release = await holdOut(flags.out);
+    try {
+      return await PredictionFile.begin(flags, about, chunk, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  private static async begin(
+    { out, resume, force }: PredictionFileFlags,
+    about: object,
+    chunk: number,
+    release: () => void,
+  ): Promise<PredictionFile> {
     const partial = `${out}.partial`;
     const head = JSON.stringify(about);
     const begun = existsSync(partial);
@@ -47,12 +62,11 @@ export class PredictionFile {
           return `${partial} holds predictions of another model, data or command: ${found.head}; expected ${head}`;
         });
         await truncate(partial, found.bytes);
-        return new PredictionFile(out, partial, found.done);
+        return new PredictionFile(out, partial, found.done, release);
       }
     } else if (resume) say(`${partial} is not there: nothing to resume`);
-    await mkdir(dirname(partial), { recursive: true });
     await writeFile(partial, `${head}\n`);
-    return new PredictionFile(out, partial, 0);
+    return new PredictionFile(out, partial, 0, release);
   }
 
   async add(records: readonly object[]): Promise<void> {
@@ -70,6 +84,7 @@ export class PredictionFile {
       }
     });
     await rm(this.partial);
+    this.release();
   }
 }
 

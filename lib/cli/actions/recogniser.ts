@@ -3,6 +3,7 @@ import type { ClipConfig } from '../../clip/config.js';
 import type { ImageSource, LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
 import { inspectSafetensors } from '../../files/safetensors.js';
+import { AnchorTable } from '../../ops/anchorAttention.js';
 import { classCounts } from '../../stages/accuracy.js';
 import { importClassifier } from '../../stages/importClassifier.js';
 import { anchorsOf, type Recognition, recognise } from '../../stages/inspect.js';
@@ -69,6 +70,8 @@ export interface Recogniser {
   recognise(images: ImageSource, indices?: ArrayLike<number>): Promise<Recognition>;
   /** Why picture `row` was taken for a class. @throws VlltrError ERR_CHECKPOINT where there are no anchors */
   explain(seen: Recognition, row: number): { class: string; logit: number; sentences: SentenceShare[] };
+  /** Frees what was made once for all pictures; the model stays. */
+  dispose(): void;
 }
 
 /** @param data gives a CLIP model the texts of the classes; the others know theirs */
@@ -79,15 +82,21 @@ export function recogniserOf(model: AnyModel, data: LongTailData | undefined): R
     const explainNothing = (): never => {
       check(false, 'ERR_CHECKPOINT', () => `${model.path} is a CLIP model: it has no anchor sentences to explain with`);
     };
-    return { classes: data.classes, branches: false, recognise: byText.recognise, explain: explainNothing };
+    return { classes: data.classes, branches: false, ...byText, explain: explainNothing };
   }
   const { classifier } = model;
   const { info, config } = classifier;
+  let table: AnchorTable | undefined;
+  if (info.kind === 'lgr') {
+    const { embeddings, counts } = anchorsOf(classifier);
+    table = new AnchorTable(embeddings, counts);
+  }
   return {
     classes: info.classes,
     branches: info.kind === 'lgr',
     alpha: info.alpha,
-    recognise: (images, indices) => recognise(classifier, images, indices),
+    recognise: (images, indices) => recognise(classifier, images, indices, 'clean', table),
+    dispose: () => table?.dispose(),
     explain: (seen, row) => {
       const label = seen.predicted[row]!;
       const x = seen.features.subarray(row * config.embedDim, (row + 1) * config.embedDim);

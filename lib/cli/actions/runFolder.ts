@@ -53,7 +53,7 @@ const seedFolders = async (dir: string): Promise<string[]> =>
  */
 export async function refuseOccupied(options: RunOptions, command: string, startsOver = false): Promise<void> {
   const { run, resume, force } = options;
-  await refuseHeld(run);
+  refuseHeld(run);
   const config = await storedConfig(run);
   const finished = existsSync(join(run, 'summary.json')) || existsSync(join(run, 'model.safetensors'));
   const checkpoints = await readdir(checkpointFolder(run)).catch(() => [] as string[]);

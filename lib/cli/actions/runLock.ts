@@ -1,23 +1,37 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { VlltrError } from '../../errors.js';
 import { alive, beginning, place } from '../../runtime/processes.js';
 
-/** Who runs in a folder; it is gone when its process ends, and counts for nothing when that was killed. */
+/** Who runs in a folder or writes a file; it is gone when its process ends, and counts for nothing when that was killed. */
 interface Holder {
   pid: number;
   place: string;
   beginning: string;
 }
 
-const lockFile = (run: string): string => join(run, '.running');
+/** A file that says who works on something, and how to say that another does. */
+interface Lock {
+  file: string;
+  held: (pid: number) => string;
+}
 
-/** The living process, other than this one, that runs in a folder. One of another machine cannot be seen from here. */
-function holder(run: string): number | undefined {
+const runLock = (run: string): Lock => ({
+  file: join(run, '.running'),
+  held: (pid) => `${run} is in use: process ${pid} still runs there; let it end, stop it, or choose another --run`,
+});
+
+const outLock = (out: string): Lock => ({
+  file: `${out}.running`,
+  held: (pid) => `${out} is being written by process ${pid}; let it end, stop it, or choose another --out`,
+});
+
+/** The living process, other than this one, that holds a lock. One of another machine cannot be seen from here. */
+function holder(file: string): number | undefined {
   let found: Partial<Holder>;
   try {
-    found = JSON.parse(readFileSync(lockFile(run), 'utf8')) as Partial<Holder>;
+    found = JSON.parse(readFileSync(file, 'utf8')) as Partial<Holder>;
   } catch {
     return undefined;
   }
@@ -26,28 +40,43 @@ function holder(run: string): number | undefined {
   return alive(pid) && found.beginning === beginning(pid) ? pid : undefined;
 }
 
+function refuse({ file, held }: Lock): void {
+  const pid = holder(file);
+  if (pid !== undefined) throw new VlltrError('ERR_CHECKPOINT', held(pid));
+}
+
+/** Takes a lock for this process until it ends, or gives it back. */
+async function hold(lock: Lock): Promise<() => void> {
+  await mkdir(dirname(lock.file), { recursive: true });
+  const own: Holder = { pid: process.pid, place: place(), beginning: beginning(process.pid) };
+  const take = (flag: string) => writeFile(lock.file, JSON.stringify(own), { flag });
+  await take('wx').catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+    refuse(lock);
+    await take('w'); // what a killed process left
+  });
+  const release = (): void => rmSync(lock.file, { force: true });
+  process.once('exit', release);
+  return () => {
+    process.off('exit', release);
+    release();
+  };
+}
+
 /**
  * Refuses a folder in which another process runs: both would write its checkpoints and metrics.
  * @throws VlltrError ERR_CHECKPOINT naming the process
  */
-export async function refuseHeld(run: string): Promise<void> {
-  const pid = holder(run);
-  if (pid === undefined) return;
-  throw new VlltrError(
-    'ERR_CHECKPOINT',
-    `${run} is in use: process ${pid} still runs there; let it end, stop it, or choose another --run`,
-  );
-}
+export const refuseHeld = (run: string): void => refuse(runLock(run));
 
 /** Takes a folder for this process until it ends. @throws VlltrError ERR_CHECKPOINT where another has it */
 export async function holdRun(run: string): Promise<void> {
-  await mkdir(run, { recursive: true });
-  const own: Holder = { pid: process.pid, place: place(), beginning: beginning(process.pid) };
-  const take = (flag: string) => writeFile(lockFile(run), JSON.stringify(own), { flag });
-  await take('wx').catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-    await refuseHeld(run);
-    await take('w'); // what a killed process left
-  });
-  process.once('exit', () => rmSync(lockFile(run), { force: true }));
+  await hold(runLock(run));
 }
+
+/**
+ * Takes a file that is written bit by bit for this process.
+ * @returns gives it back
+ * @throws VlltrError ERR_CHECKPOINT where another has it
+ */
+export const holdOut = (out: string): Promise<() => void> => hold(outLock(out));
