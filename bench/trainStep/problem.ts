@@ -1,11 +1,11 @@
 import { encodeImage, encodeText } from '../../lib/clip/model.js';
 import { AnchorTable } from '../../lib/ops/anchorTable.js';
-import { classwiseContrastive } from '../../lib/ops/classwiseContrastive.js';
 import { crossEntropy } from '../../lib/ops/crossEntropy.js';
-import { l2Normalize } from '../../lib/ops/normalize.js';
 import { type TensorMap, tf } from '../../lib/runtime/tf.js';
 import { isAttentionParameter, isHeadParameter, lgrLogits } from '../../lib/stages/head.js';
 import type { LossParts, OptimiserOptions } from '../../lib/stages/optimise.js';
+import { pretrainLoss } from '../../lib/stages/pretrainLoss.js';
+import { wholeLoss } from '../../lib/stages/stageLoss.js';
 import type { RowTensors } from './files.js';
 import type { ImageRow, Row, Stage1Row, Stage2Row, TextRow } from './rows.js';
 
@@ -77,27 +77,11 @@ function stage1Problem(row: Stage1Row, { params, batch, teacher }: RowTensors): 
     model: params,
     options: {},
     batch,
-    loss: (batch) => {
-      const images = batch.images as tf.Tensor4D;
-      const distil = {
-        image: tf.tidy(() => l2Normalize(encodeImage(teacher.config, teacher.params, images).features)),
-        text: batch.teacherText as tf.Tensor2D,
-        logitScale: teacher.params.logit_scale as tf.Scalar,
-      };
-      return (params) => {
-        const image = encodeImage(config, params, images, { training: true });
-        const { loss } = classwiseContrastive({
-          image: l2Normalize(image.features),
-          text: l2Normalize(encodeText(config, params, batch.ids as tf.Tensor2D)),
-          labels: batch.labels as tf.Tensor1D,
-          logitScale: params.logit_scale as tf.Scalar,
-          smoothing,
-          teacher: distil,
-          distillWeight,
-        });
-        return { loss, batchStats: image.batchStats };
-      };
-    },
+    loss: ({ images, ...others }) =>
+      wholeLoss(pretrainLoss(config, teacher, { batchNorm: 'train', smoothing, distillWeight }), {
+        image: images!,
+        ...others,
+      }),
     formula: "the teacher's text features are given, once a sentence",
     dispose: () => tf.dispose([params, batch, teacher.params] as tf.TensorContainer),
   };

@@ -1,12 +1,11 @@
 import type { LoadedClip } from '../clip/checkpoint/index.js';
 import type { LongTailData } from '../data/types.js';
-import { classwiseContrastive } from '../ops/classwiseContrastive.js';
 import { random } from '../random.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { topOne } from './accuracy.js';
 import { createOptimiser } from './optimise.js';
 import type { PretrainOptions, StageRun } from './options.js';
-import { encodePairs, PAIR_ROWS, unitImages } from './pairs.js';
+import { pretrainLoss } from './pretrainLoss.js';
 import { imageBatch, runStage, streamOf, trainSampler } from './run.js';
 import { openSentenceFeatures, type SentenceFeatures } from './sentenceFeatures.js';
 import type { TextBank } from './textBank.js';
@@ -46,31 +45,7 @@ export async function pretrain(
       imageSize: config.visual.imageSize,
       configuration: { config, classes: data.classes.length },
       training: createOptimiser(start.params, options),
-      loss: {
-        rows: PAIR_ROWS,
-        embed: (rows) => ({
-          fixed:
-            distil &&
-            (() => tf.tidy(() => ({ teacherImage: unitImages(distil.config, distil.params, rows.image!).features }))),
-          encode: (params) => encodePairs(config, params, rows, { training: options.batchNorm === 'train' }),
-        }),
-        loss: (params, given) => {
-          const { loss, contrastive, distillation } = classwiseContrastive({
-            image: given.image as tf.Tensor2D,
-            text: given.text as tf.Tensor2D,
-            labels: given.labels as tf.Tensor1D,
-            logitScale: params.logit_scale as tf.Scalar,
-            smoothing: options.smoothing,
-            teacher: distil && {
-              image: given.teacherImage as tf.Tensor2D,
-              text: given.teacherText as tf.Tensor2D,
-              logitScale: distil.params.logit_scale as tf.Scalar,
-            },
-            distillWeight: distil ? options.distillWeight : 0,
-          });
-          return { loss, outputs: { contrastive, distillation, logitScale: params.logit_scale! } };
-        },
-      },
+      loss: pretrainLoss(config, distil, options),
       evaluate:
         val && (async (params) => ({ valAccuracy: topOne(await zeroShot({ config, params }, bank, val), val.labels) })),
       inputs: async (key) => {
