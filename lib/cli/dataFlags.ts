@@ -4,7 +4,7 @@ import { FORMATS, type Format, type ReadOptions } from '../data/formats/listing.
 import { type Shots, shotPresets } from '../data/shots.js';
 import { check } from '../errors.js';
 import { isIconLt } from './dataName.js';
-import { integer, natural } from './options.js';
+import { integer, natural, optionName } from './options.js';
 
 /** How a data set is read, as the command line says it; what is absent is found out. */
 export interface DataFlags {
@@ -64,6 +64,12 @@ export const loaderFlags = (command: Command): Command =>
     integer,
   );
 
+/** Refuses what says how data is read where none is. @throws VlltrError ERR_USAGE naming the option */
+export function refuseDataFlags(flags: DataFlags, why: string): void {
+  for (const key of ['format', 'images', 'columns', 'authorsText', 'shots'] as const)
+    check(flags[key] === undefined, 'ERR_USAGE', () => `${optionName(key)} says how data is read; ${why}`);
+}
+
 /** What of the command line's options says how the data is read; Icon-LT has nothing to say. @throws VlltrError ERR_USAGE */
 export function givenData(data: string, flags: DataFlags): DataFlags {
   const { format, columns: named, authorsText, shots, workers, maxUnreadable } = flags;
@@ -71,7 +77,7 @@ export function givenData(data: string, flags: DataFlags): DataFlags {
   const all = { format, images, columns: named, authorsText, shots, workers, maxUnreadable };
   const given = Object.entries(all).filter(([, v]) => v !== undefined);
   check(given.length === 0 || !isIconLt(data), 'ERR_USAGE', () => {
-    return `--${given[0]![0].replace(/[A-Z]/g, (l) => `-${l.toLowerCase()}`)} is about data of your own; ${data} is drawn here`;
+    return `${optionName(given[0]![0])} is about data of your own; ${data} is drawn here`;
   });
   return Object.fromEntries(given);
 }

@@ -10,6 +10,9 @@ export interface RunOptions {
   json?: boolean;
 }
 
+/** How the command line calls an option. */
+export const optionName = (key: string): string => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
 /** A number for which `fits` holds; an empty text is none. */
 function number(text: string, fits: (n: number) => boolean, expected: string): number {
   const n = text.trim() === '' ? Number.NaN : Number(text);

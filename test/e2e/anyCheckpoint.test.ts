@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { saveClip } from '../../lib/clip/checkpoint/index.js';
@@ -6,6 +6,8 @@ import { toFile } from '../../lib/clip/layout.js';
 import { create } from '../../lib/clip/model.js';
 import { writeSafetensors } from '../../lib/files/safetensors.js';
 import { ready } from '../../lib/runtime/ready.js';
+import { tf } from '../../lib/runtime/tf.js';
+import { fileDigest, saveAnchors } from '../../lib/stages/anchorFile.js';
 import { unpackCheckpoints } from '../support/checkpoints.js';
 import { writePictures } from '../support/pictures.js';
 import { command } from '../support/program.js';
@@ -67,6 +69,33 @@ it('a folder of another program is evaluated and left as it is; that of a run ge
   expect(readdirSync(model)).toEqual(expect.arrayContaining(['evaluation-test.json', 'report.html']));
 });
 
+it('anchors of another model are not exported with a run’s', async () => {
+  const run = at('stage1');
+  mkdirSync(run);
+  copyFileSync(at('own.safetensors'), join(run, 'model.safetensors'));
+  const options = { anchors: 2, choice: 'cut-off', imagesPerClass: 5, split: 'train' } as const;
+  const anchors = { embeddings: tf.ones([2, 2, 16]) as tf.Tensor3D, counts: [2, 1], sentences: [['a', 'b'], ['c']] };
+  const save = (model: string) =>
+    saveAnchors(
+      join(run, 'anchors.safetensors'),
+      anchors,
+      { classes: ['x', 'y'], sentences: anchors.sentences, options, seed: 0, model },
+      [[null, null], [null]],
+    );
+  await save('0123456789abcdef01234567');
+  const out = at('stage1-exported');
+  await expect(command('export', run, '--out', out)).rejects.toThrow(
+    /anchors\.safetensors was made with another model than .*model\.safetensors; make it anew/,
+  );
+  expect(existsSync(out)).toBe(false);
+  await save(await fileDigest(join(run, 'model.safetensors')));
+  await command('export', run, '--out', out);
+  expect(JSON.parse(readFileSync(join(out, 'anchors.json'), 'utf8'))).toMatchObject({
+    classes: ['x', 'y'],
+    counts: [2, 1],
+  });
+});
+
 it("the authors' stage 2 as it is: predicts, is exported, and refuses data of other classes", async () => {
   const run = at('stage2-vit.pth');
   const { stdout } = await command('predict', photo(), '--run', run, '--json');
@@ -86,5 +115,9 @@ it('what the options of predict exclude is refused', async () => {
   await expect(command('predict', photo(), '--run', run, '--split', 'test')).rejects.toThrow(
     /instead of picture files/,
   );
+  for (const option of [['--format', 'csv'], ['--authors-text'], ['--shots', 'scaled'], ['--images', folder]])
+    await expect(command('predict', photo(), '--run', run, ...option)).rejects.toThrow(
+      new RegExp(`${option[0]} says how data is read; .*stage2-vit.pth knows its classes`),
+    );
   await expect(command('predict', photo(), '--run', run, '--out', at('x'))).rejects.toThrow(/--out is for --split/);
 });

@@ -6,7 +6,7 @@ import { writeJson } from '../../files/atomic.js';
 import { writeNpy } from '../../files/npy.js';
 import { ready } from '../../runtime/ready.js';
 import { tf } from '../../runtime/tf.js';
-import { loadAnchors } from '../../stages/anchorFile.js';
+import { anchorInfo, fileDigest, loadAnchors } from '../../stages/anchorFile.js';
 import type { Anchors } from '../../stages/head.js';
 import { type Classifier, saveClassifier } from '../../stages/modelFile.js';
 import { print, say } from '../terminal.js';
@@ -61,17 +61,24 @@ async function exportClassifier(out: string, model: Classifier, dtype: 'F32' | '
   return model.anchors && { anchors: model.anchors, classes: model.info.classes };
 }
 
-/** A stage-1 run's anchors, where it has some, go with its model. */
+/** A stage-1 run's anchors, where it has some, go with its model. @throws VlltrError ERR_CHECKPOINT where another's lie there */
 async function exportClip(
   run: string,
-  model: LoadedClip,
+  model: LoadedClip & { path: string },
   out: string,
   dtype: 'F32' | 'F16',
 ): Promise<Exported | undefined> {
+  const file = join(run, 'anchors.safetensors');
+  const anchored = statSync(run).isDirectory() && existsSync(file);
+  if (anchored) {
+    const own = (await anchorInfo(file)).model === (await fileDigest(model.path));
+    check(own, 'ERR_CHECKPOINT', () => {
+      return `${file} was made with another model than ${model.path}; make it anew (vl-ltr anchors --run ${run} --force)`;
+    });
+  }
   await saveClip(out, model.config, model.params, { dtype, metadata: model.metadata });
   tf.dispose(model.params);
-  const file = join(run, 'anchors.safetensors');
-  if (!statSync(run).isDirectory() || !existsSync(file)) return undefined;
+  if (!anchored) return undefined;
   const { anchors, info } = await loadAnchors(file);
   return { anchors, classes: info.classes };
 }

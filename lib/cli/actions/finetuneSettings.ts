@@ -5,7 +5,7 @@ import type { Settings } from '../../stages/epochs.js';
 import type { BaselineOptions, FinetuneOptions } from '../../stages/options.js';
 import type { AnchorFlags } from '../anchorFlags.js';
 import type { DataFlags } from '../dataFlags.js';
-import type { RunOptions } from '../options.js';
+import { optionName, type RunOptions } from '../options.js';
 import type { PresetFlags } from '../presetFlags.js';
 import { settingsFor, type TrainFlags, withFlags } from '../trainFlags.js';
 
@@ -49,8 +49,7 @@ export function finetuneSettings(
   const lgr = flags.head === 'lgr';
   for (const name of BRANCHES)
     check(lgr || flags[name] === undefined, 'ERR_USAGE', () => {
-      const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-      return `--${option} is about anchors; a vision-only head (--head ${flags.head}) has none`;
+      return `${optionName(name)} is about anchors; a vision-only head (--head ${flags.head}) has none`;
     });
   const { finetune, baseline } = settingsFor(data, preset);
   const shared = <T extends BaselineOptions | FinetuneOptions>(recipe: Settings<T>): Settings<T> => ({

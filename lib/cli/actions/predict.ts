@@ -7,7 +7,7 @@ import { ready } from '../../runtime/ready.js';
 import { guesses } from '../../stages/inspect.js';
 import type { SentenceShare } from '../../stages/recognise.js';
 import { evalResize } from '../../training/cleanView.js';
-import type { DataFlags } from '../dataFlags.js';
+import { type DataFlags, refuseDataFlags } from '../dataFlags.js';
 import { bold, dim, print, red, say } from '../terminal.js';
 import { inherit } from './inherit.js';
 import { openData } from './openData.js';
@@ -62,6 +62,8 @@ export async function run(files: string[], flags: PredictCommand): Promise<void>
     check(split || flags[name] === undefined, 'ERR_USAGE', () => `--${name} is for --split`);
   await ready();
   const model = await openAny(flags.run);
+  if (!split && flags.data === undefined && model.kind === 'classifier')
+    refuseDataFlags(flags, `${model.path} knows its classes, and picture files are read as they are`);
   const data = split || flags.data !== undefined || model.kind === 'clip' ? await dataFor(model, flags) : undefined;
   const recogniser = recogniserOf(model, data);
   try {
