@@ -17,19 +17,19 @@ export function anchorFlags(command: Command): Command {
   return command
     .option('--anchors <n>', 'M: anchor sentences a class (Icon-LT 8, otherwise 64 by default)', natural)
     .addOption(
-      new Option('--choice <way>', 'best by AnSS, drawn at random, or the first M').choices([
+      new Option('--choice <way>', 'best by AnSS (default), drawn at random, or the first M').choices([
         'anss',
         'random',
         'cut-off',
       ]),
     )
     .addOption(
-      new Option('--split <name>', 'split whose pictures score the sentences (default: train)').choices([
-        'train',
-        'val',
-      ]),
+      new Option(
+        '--split <name>',
+        'split whose pictures score the sentences (default: train; val with a preset of ImageNet-LT or Places-LT)',
+      ).choices(['train', 'val']),
     )
-    .option('--images-per-class <n>', 'pictures a class that score its sentences, at most', natural);
+    .option('--images-per-class <n>', 'pictures a class that score its sentences, at most (default: 50)', natural);
 }
 
 /** What the preset or the data's recipe says, with what the command line says instead. */
