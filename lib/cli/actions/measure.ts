@@ -9,7 +9,7 @@ import { finetune } from '../../stages/finetune.js';
 import type { BaselineOptions, FinetuneOptions, PretrainOptions, StageRun } from '../../stages/options.js';
 import { pretrain } from '../../stages/pretrain.js';
 import { TextBank } from '../../stages/textBank.js';
-import { holdOutFor, openClip } from './models.js';
+import { holdOutFor, openClip, openTeacher } from './models.js';
 import { openData } from './openData.js';
 import type { Planned } from './plan.js';
 
@@ -105,11 +105,12 @@ export async function measure(planned: Planned, options: Options): Promise<Measu
   };
   const start = await openClip(from, resolution);
   const data = await openData(name, start.config.visual.imageSize, holdOutFor(start, planned.holdOut), how);
+  const teacher = stage === 'pretrain' ? await openTeacher(planned.teacher, start, resolution) : start;
   const seconds = await timed(async (run) => {
     if (stage === 'pretrain') {
       const small = sample(data);
       const bank = new TextBank(small.sentences, start.config.text.contextLength);
-      return pretrain(small, bank, start, start, few as PretrainOptions, run);
+      return pretrain(small, bank, start, teacher, few as PretrainOptions, run);
     }
     if (stage === 'baseline') return trainBaseline(data, start, few as BaselineOptions, run);
     const shape: [number, number, number] = [data.classes.length, anchors, start.config.embedDim];
@@ -121,7 +122,7 @@ export async function measure(planned: Planned, options: Options): Promise<Measu
       embeddings.dispose();
     }
   });
-  tf.dispose(start.params);
+  tf.dispose([start.params, teacher.params]);
   const peak = process.resourceUsage().maxRSS * 1024;
   return { batch, microBatch: Math.min(microBatch, batch), seconds, update: (seconds * whole) / batch, peak };
 }

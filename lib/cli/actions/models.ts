@@ -54,6 +54,28 @@ export async function openClip(path: string | undefined, resolution?: number): P
   return { ...(await loadClip(file, { resolution })), path: resolve(file) };
 }
 
+/**
+ * The CLIP model that stage 1 distils from: its own start unless another is named, which must see the same.
+ * @throws VlltrError ERR_CHECKPOINT
+ */
+export async function openTeacher(
+  path: string | undefined,
+  start: LoadedClip & { path: string },
+  resolution?: number,
+): Promise<LoadedClip & { path: string }> {
+  if (path === undefined) return start;
+  const teacher = await openClip(path, resolution);
+  const [own, taught] = [start.config, teacher.config];
+  check(
+    taught.visual.imageSize === own.visual.imageSize && taught.text.contextLength >= own.text.contextLength,
+    'ERR_CHECKPOINT',
+    () =>
+      `the teacher ${teacher.path} sees ${taught.visual.imageSize} pixels and ${taught.text.contextLength} tokens, ` +
+      `${start.path} ${own.visual.imageSize} and ${own.text.contextLength}; expected as many`,
+  );
+  return teacher;
+}
+
 /** A classifier from the folder of a finetune run, or its file. */
 export async function openClassifier(path: string): Promise<Classifier & { path: string }> {
   const file = modelPath(path, 'a run of vl-ltr finetune');

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { saveClip } from '../../clip/checkpoint/index.js';
 import type { LongTailData } from '../../data/types.js';
-import { check } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
 import type { PaperPreset } from '../../presets/paper/index.js';
 import { shippedTeacher } from '../../presets/teacher.js';
@@ -24,7 +23,7 @@ import { print, say } from '../terminal.js';
 import { type ContrastiveFlags, settingsFor, type TrainFlags, withContrastiveFlags, withFlags } from '../trainFlags.js';
 import { dryRun } from './dryRun.js';
 import { inherit } from './inherit.js';
-import { dataDigest, holdOutFor, openClip } from './models.js';
+import { dataDigest, holdOutFor, openClip, openTeacher } from './models.js';
 import { openData } from './openData.js';
 import { sayPresetNotes } from './presetNotes.js';
 import { stageRun } from './progress.js';
@@ -106,15 +105,8 @@ export async function run(dataArgument: string, given: PretrainCommand): Promise
   await refuseOccupied(flags, 'pretrain');
   const { backend, kernels } = await ready();
   const start = await openClip(flags.from, resolution);
-  const teacher = flags.teacher === undefined ? start : await openClip(flags.teacher, resolution);
-  const [own, taught] = [start.config, teacher.config];
-  check(
-    taught.visual.imageSize === own.visual.imageSize && taught.text.contextLength >= own.text.contextLength,
-    'ERR_CHECKPOINT',
-    () =>
-      `the teacher ${teacher.path} sees ${taught.visual.imageSize} pixels and ${taught.text.contextLength} tokens, ` +
-      `${start.path} ${own.visual.imageSize} and ${own.text.contextLength}; expected as many`,
-  );
+  const teacher = await openTeacher(flags.teacher, start, resolution);
+  const own = start.config;
   const holdOut = holdOutFor(start, flags.holdOut);
   const data = await openData(dataArgument, own.visual.imageSize, holdOut, how);
   const bank = new TextBank(data.sentences, own.text.contextLength);
