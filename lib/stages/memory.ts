@@ -81,5 +81,18 @@ export function trainingMemory(plan: Plan, trained: Trained, data: Data): Memory
   };
 }
 
+/**
+ * What choosing anchors takes before stage 2 trains, in bytes: the model, and of all sentences text, tokens and features, those
+ * that are scored also as unit rows, in an array and in a tensor.
+ */
+export function choosingMemory(
+  { config, sizes }: Pick<Plan, 'config' | 'sizes'>,
+  sentences: number,
+  scored: boolean,
+): number {
+  const rows = scored ? 3 : 1;
+  return RUNTIME + (sizes.visual + sizes.text) * FLOAT + sentences * (SENTENCE + rows * config.embedDim * FLOAT);
+}
+
 const layersOf = ({ visual }: Plan['config']): number =>
   visual.kind === 'vit' ? 6 * visual.layers : 3 + 3 * visual.layers.reduce((a, b) => a + b, 0);

@@ -79,9 +79,23 @@ describe('a dry run of a preset', () => {
   });
 });
 
+it('a measurement trains with the teacher that is named', async () => {
+  const args = ['--from', at('resnet.safetensors'), '--teacher', at('vit.safetensors'), '--measure'];
+  const { code, stderr } = await dry('pretrain', at('data'), ...args);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /the teacher .*vit\.safetensors sees 112 pixels and 77 tokens, .*resnet\.safetensors 128 and 77/,
+  );
+});
+
 it('a dry run takes over what stage 1 held out, and misses a teacher that is not there', async () => {
   const held = await dry('finetune', at('data'), '--from', at('held.safetensors'));
   expect(held.printed.plan).toMatchObject({ ready: true, data: { holdOut: 0.25 } });
+  // Anchors are chosen first: the features of all sentences, as they are, as unit rows and as a tensor, of 64 floats each.
+  const { memory, data } = held.printed.plan;
+  expect(memory.choosing).toBeGreaterThan(3 * data.sentences * 64 * 4);
+  expect(memory.total).toBeGreaterThanOrEqual(memory.choosing);
+  expect(held.stderr).toMatch(/choosing anchors before it takes about \d/);
   const other = await dry('finetune', at('data'), '--from', at('held.safetensors'), '--hold-out', '0.1');
   expect(other.code).toBe(2);
   expect(other.stderr).toMatch(/held\.safetensors was trained with --hold-out 0\.25/);

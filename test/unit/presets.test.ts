@@ -13,7 +13,7 @@ import { GENERAL_RECIPE } from '../../lib/presets/general.js';
 import { ICON_RECIPE } from '../../lib/presets/iconLt.js';
 import { PAPER_PRESETS, type PaperPreset, paperPreset } from '../../lib/presets/paper/index.js';
 import { inUpdates } from '../../lib/stages/epochs.js';
-import { onCard, trainingMemory } from '../../lib/stages/memory.js';
+import { choosingMemory, onCard, trainingMemory } from '../../lib/stages/memory.js';
 import type { FinetuneOptions } from '../../lib/stages/options.js';
 import { scheduleOf } from '../../lib/stages/run.js';
 
@@ -121,6 +121,19 @@ describe('the presets of the paper', () => {
     expect(memory('pretrain')).toBeLessThan(24e9);
     expect(memory('finetune')).toBeLessThan(24e9);
     expect(memory('pretrain')).toBeGreaterThan(8e9);
+  });
+
+  it('choosing anchors of a large corpus takes more than training with them, by the count', () => {
+    const config = clipConfig('RN50');
+    const sizes = { visual: 38e6, text: 64e6 };
+    const sentences = 1_200_000;
+    const features = sentences * 1024 * 4;
+    const fixed = choosingMemory({ config, sizes }, 0, true);
+    expect(choosingMemory({ config, sizes }, sentences, true) - fixed).toBeGreaterThan(3 * features);
+    expect(
+      choosingMemory({ config, sizes }, sentences, true) - choosingMemory({ config, sizes }, sentences, false),
+    ).toBe(2 * features);
+    expect(fixed).toBeGreaterThan(102e6 * 4);
   });
 
   it('in updates are as long as the authors’ loader makes them, and warm up as their schedule does', () => {

@@ -62,12 +62,14 @@ export async function dryRun(
   if (!plan.ready) process.exitCode = 1;
 }
 
+const LESS = 'a smaller --micro-batch gives the same updates in less';
+
 /** The plan as people read it. */
 function lines({ ready: fine, data, weights, differs, updates, memory, compute }: TrainingPlan, time?: Time): string[] {
   const splits = Object.entries(data.pictures).map(([split, n]) => `${split} ${n}`);
   const { steps, epochs, effectiveBatch, microBatch, parts, views } = updates;
   const inParts = parts > 1 ? `, ${parts} parts of at most ${microBatch}` : '';
-  const { total, machine, onCard, cards, ...parted } = memory;
+  const { total, machine, onCard, cards, choosing, ...parted } = memory;
   const much = total > machine || cards.some((card) => onCard > card.memory);
   const card = cards.map(({ name, memory }) => `${name} ${gigabytes(memory)}`).join(', ') || 'none here';
   const shares = Object.entries(parted).map(([what, bytes]) => `${what} ${gigabytes(bytes)}`);
@@ -79,8 +81,9 @@ function lines({ ready: fine, data, weights, differs, updates, memory, compute }
     `updates   ${steps}, ${epochs} epochs; effective batch ${effectiveBatch}${inParts}; ${views} views`,
     `memory    about ${gigabytes(total)} (${shares.join(', ')}); this machine has ${gigabytes(machine)}`,
     `          of it on a card about ${gigabytes(onCard)} (${card})`,
+    ...(choosing === undefined ? [] : [`          choosing anchors before it takes about ${gigabytes(choosing)}`]),
     ...(much
-      ? [`          ${yellow('more than there is')}: a smaller --micro-batch gives the same updates in less`]
+      ? [`          ${yellow('more than there is')}: ${total === choosing ? 'fewer texts, or --choice cut-off' : LESS}`]
       : []),
     `compute   ${(compute.update / 1e12).toFixed(2)} TFLOP an update, ${(compute.all / 1e15).toFixed(2)} PFLOP in all`,
     ...(time ? [`time      ${duration(time.all)}, ${time.update.toFixed(1)} s an update (${time.basis})`] : []),

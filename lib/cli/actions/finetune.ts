@@ -118,12 +118,16 @@ export async function run(argument: string | undefined, given: FinetuneCommand):
     alpha,
   };
   if (flags.dryRun) {
-    const anchors = lgr ? (await planAnchors(dataArgument, flags, preset)).options : undefined;
+    const { options: anchors, file } = lgr ? await planAnchors(dataArgument, flags, preset) : {};
     const { run, seed, from, holdOut } = flags;
     const stage = lgr ? 'finetune' : 'baseline';
     const planned = { stage, data: dataArgument, how, holdOut, settings, preset, from, resolution } as const;
     const shown = { command: 'finetune', run, seed, from, holdOut, ...configuration, anchors };
-    return dryRun(shown, { ...planned, anchors: anchors?.anchors }, flags);
+    return dryRun(
+      shown,
+      { ...planned, anchors: anchors?.anchors, choosing: file ? undefined : anchors?.choice },
+      flags,
+    );
   }
   checkWeights(preset, flags.from, false);
   await refuseOccupied(flags, 'finetune');

@@ -13,8 +13,8 @@ import { probeCards } from '../../runtime/cards.js';
 import { gpuPresent, memory as machineMemory } from '../../runtime/hardware.js';
 import { classifierFlops, type Plan, pretrainFlops, type Sizes } from '../../stages/cost.js';
 import { inUpdates, type Settings, updatesPerEpoch } from '../../stages/epochs.js';
-import { type Memory, onCard, total, trainingMemory } from '../../stages/memory.js';
-import type { BaselineOptions, FinetuneOptions, PretrainOptions } from '../../stages/options.js';
+import { choosingMemory, type Memory, onCard, total, trainingMemory } from '../../stages/memory.js';
+import type { AnchorChoice, BaselineOptions, FinetuneOptions, PretrainOptions } from '../../stages/options.js';
 import type { DataFlags } from '../dataFlags.js';
 import { holdOutFor, modelPath } from './models.js';
 import { presetNotes, weightsNote } from './presetNotes.js';
@@ -38,6 +38,8 @@ export interface Planned {
   resolution?: number;
   /** Anchors a class; stage 2 alone. */
   anchors?: number;
+  /** How they are to be chosen first; absent where they are there. */
+  choosing?: AnchorChoice;
 }
 
 /** What a training will do and take; sizes in bytes. */
@@ -67,6 +69,9 @@ export interface TrainingPlan {
     views: number;
   };
   memory: Memory & {
+    /** Stage 2: what choosing anchors takes before it trains; absent where they are there. */
+    choosing?: number;
+    /** The most that is taken at a time. */
     total: number;
     /** What of it lies on a card, where there is one. */
     onCard: number;
@@ -123,7 +128,7 @@ function headSize(stage: Planned['stage'], options: Options, dim: number, classe
 
 /** Looks through data and weights and adds up what a training takes. Nothing is computed and no picture opened. */
 export async function planTraining(planned: Planned): Promise<{ plan: TrainingPlan; options: Options }> {
-  const { stage, data, how, settings, preset, anchors = 0 } = planned;
+  const { stage, data, how, settings, preset, anchors = 0, choosing: choice } = planned;
   const { config, heldOut: holdOut, ...weights } = await weightsOf(planned);
   const report = await checkData(data, { ...how, holdOut, decode: false });
   const pictures = report.pictures.train ?? 0;
@@ -147,6 +152,7 @@ export async function planTraining(planned: Planned): Promise<{ plan: TrainingPl
       anchors,
     },
   );
+  const choosing = choice && choosingMemory(sizes, sentences, choice === 'anss');
   const perEpoch = updatesPerEpoch(pictures, batch);
   const counted = { classes, pictures: report.pictures };
   const visual = weights.file === null ? undefined : config.visual;
@@ -179,7 +185,8 @@ export async function planTraining(planned: Planned): Promise<{ plan: TrainingPl
     },
     memory: {
       ...memory,
-      total: total(memory),
+      ...(choosing !== undefined && { choosing }),
+      total: Math.max(total(memory), choosing ?? 0),
       onCard: onCard(memory, anchors > 0),
       machine: machineMemory(),
       cards: gpuPresent() ? probeCards().cards.map(({ name, memory }) => ({ name, memory })) : [],
