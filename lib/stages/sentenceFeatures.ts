@@ -9,6 +9,7 @@ import type { ClipConfig } from '../clip/config.js';
 import { keepUsedLast, markUsed } from '../files/cache.js';
 import { readFully } from '../files/readFully.js';
 import { cacheFolder } from '../runtime/paths.js';
+import { kernels, runtime } from '../runtime/ready.js';
 import type { TensorMap } from '../runtime/tf.js';
 import { encodedSentences, SENTENCES, sentenceFeatures, textParameters } from './features.js';
 import type { TextBank } from './textBank.js';
@@ -27,12 +28,14 @@ export const CACHED_FROM = 20_000;
 /** Models and corpora kept; ImageNet-LT's take about a gigabyte. */
 const KEPT = 4;
 /** Changes with what the encoder gives or the file holds. */
-const VERSION = 'sentence features 1';
+const VERSION = 'sentence features 2';
 const CHECKSUM = 4;
 
-/** Digest of everything that the features depend on. */
+/** Digest of everything that the features depend on; what computes them gives the last bits. */
 async function keyOf(config: ClipConfig, params: TensorMap, bank: TextBank): Promise<string> {
+  const { backend, device } = runtime();
   const hash = createHash('sha256').update(`${VERSION} ${JSON.stringify(config.text)} ${config.embedDim}\0`);
+  hash.update(`${backend} ${kernels()} ${device}\0`);
   for (const [name, t] of Object.entries(textParameters(params)).sort(([a], [b]) => (a < b ? -1 : 1)))
     hash.update(`${name} ${t.shape}\0`).update(bytesOf((await t.data()) as Float32Array));
   return hash.update(bank.digest()).digest('hex').slice(0, 32);
@@ -144,9 +147,10 @@ async function onDisk(
 
 /**
  * Features of every sentence of a bank by a frozen model. Those of a large corpus are kept in
- * `$XDG_CACHE_HOME/vl-ltr/text-features` under a digest of the text encoder's weights and of the tokens: they are encoded
- * once, whatever run asks for them, never lie in memory all together, and a process that was killed has lost at most the
- * batch it was at. A batch with a wrong checksum is encoded again, and what follows it.
+ * `$XDG_CACHE_HOME/vl-ltr/text-features` under a digest of the text encoder's weights, of the tokens, and of backend, kernels
+ * and device: they are encoded once, whatever run asks for them, never lie in memory all together, and a process that was killed has lost at most the
+ * batch it was at. A batch with a wrong checksum is encoded again, and what follows it. Where there is no room they lie in
+ * memory, with a warning.
  * @param onProgress batches that are encoded, and of how many
  * @param from sentences from which on they are kept
  */
@@ -161,8 +165,12 @@ export async function openSentenceFeatures(
   try {
     return await onDisk(config, params, bank, onProgress);
   } catch (error) {
-    // A full or read-only disk costs the next run the same again, and memory.
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall === undefined) throw error;
+    const memory = `${((bank.length * config.embedDim * 4) / 2 ** 30).toFixed(1)} GiB of memory`;
+    console.warn(
+      `sentence features cannot be kept (${message}): they take ${memory}, and the next run encodes them again`,
+    );
     return inMemory(config, params, bank);
   }
 }

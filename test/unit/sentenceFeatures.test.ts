@@ -8,6 +8,13 @@ import { openSentenceFeatures } from '../../lib/stages/sentenceFeatures.js';
 import { TextBank } from '../../lib/stages/textBank.js';
 import { colourData, tinyClip } from '../support/tinyClip.js';
 
+/** What another process would run on; one process has one backend. */
+const elsewhere = vi.hoisted((): { backend?: string } => ({}));
+vi.mock('../../lib/runtime/ready.js', async (original) => {
+  const real = (await original()) as typeof import('../../lib/runtime/ready.js');
+  return { ...real, runtime: () => ({ ...real.runtime(), ...elsewhere }) };
+});
+
 const cache = mkdtempSync(join(tmpdir(), 'vlltr-sentences-'));
 const folder = join(cache, 'vl-ltr', 'text-features');
 const data = colourData();
@@ -73,7 +80,21 @@ it('belong to a model and to a text', async () => {
 it('are computed all the same where nothing can be kept', async () => {
   writeFileSync(join(cache, 'file'), '');
   vi.stubEnv('XDG_CACHE_HOME', join(cache, 'file'));
+  const warn = vi.spyOn(console, 'warn').mockReturnValue();
   const { found } = await opened();
   vi.stubEnv('XDG_CACHE_HOME', cache);
   expect(found).toEqual(expected());
+  expect(warn.mock.calls).toEqual([
+    [expect.stringMatching(/^sentence features cannot be kept \(ENOTDIR.*encodes them again$/)],
+  ]);
+  warn.mockRestore();
+});
+
+it('belong to the backend that computes them: the last bits are its own', async () => {
+  await opened();
+  elsewhere.backend = 'wasm';
+  expect((await opened()).encoded).toEqual([1, 2, 3]);
+  expect(readdirSync(folder)).toHaveLength(2);
+  delete elsewhere.backend;
+  expect((await opened()).encoded).toEqual([]);
 });
