@@ -40,6 +40,13 @@ const range = (text: string): [number, number] => {
   return [low!, high];
 };
 
+/** Shares of an area: none is larger than the whole. */
+const shareRange = (text: string): [number, number] => {
+  const found = range(text);
+  if (found[1] > 1) throw new InvalidArgumentError('expected LOW,HIGH, at most 1');
+  return found;
+};
+
 const TRAINING: Record<string, Setting> = {
   steps: setting('steps', natural),
   epochs: setting('epochs', positive),
@@ -54,7 +61,7 @@ const TRAINING: Record<string, Setting> = {
   clipNorm: setting('clipNorm', orNone(positive)),
   sampler: setting('sampler', oneOf('sqrt', 'uniform', 'balanced')),
   'augment.preset': setting('augment', oneOf('imagenet', 'icon', 'none')),
-  'augment.scale': setting('view', viewPart('scale', range)),
+  'augment.scale': setting('view', viewPart('scale', shareRange)),
   'augment.ratio': setting('view', viewPart('ratio', range)),
   'augment.flip': setting('view', viewPart('flip', share)),
   'augment.erase': setting('view', viewPart('erase', share)),

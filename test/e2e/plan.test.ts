@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -81,6 +81,12 @@ describe('a dry run of a preset', () => {
 
 it('a measurement trains with the teacher that is named', async () => {
   const args = ['--from', at('resnet.safetensors'), '--teacher', at('vit.safetensors'), '--measure'];
+  const parameters = async (...more: string[]) =>
+    (await dry('pretrain', at('data'), '--from', at('resnet.safetensors'), ...more)).printed.plan.memory.parameters;
+  const teacher = statSync(at('vit.safetensors')).size;
+  const more = (await parameters('--teacher', at('vit.safetensors'))) - (await parameters());
+  expect(more / teacher).toBeGreaterThan(0.9);
+  expect(more / teacher).toBeLessThan(1.1);
   const { code, stderr } = await dry('pretrain', at('data'), ...args);
   expect(code).toBe(1);
   expect(stderr).toMatch(

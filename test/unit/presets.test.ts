@@ -230,6 +230,7 @@ describe('--set', () => {
     ['decayScalars=yes', /expected true or false/],
     ['schedule=linear', /expected cosine, epoch-cosine/],
     ['augment.scale=1,0.2', /expected LOW,HIGH/],
+    ['augment.scale=0.2,1.5', /expected LOW,HIGH, at most 1/],
   ])('%s is refused', (text, message) => {
     expect(() => withSet({ set: [text] }, 'pretrain')).toThrow(message);
     expect(() => withSet({ set: ['steps=3', 'epochs=3'] }, 'pretrain')).toThrow(/steps and epochs are both given/);

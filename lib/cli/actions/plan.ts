@@ -119,6 +119,13 @@ async function weightsOf({
   return { file: null, architecture: config.visual, missing, config, heldOut: holdOut ?? 0 };
 }
 
+/** Bytes of a teacher that is not what the training begins with. */
+async function teacherBytes({ stage, teacher }: Planned): Promise<number> {
+  if (stage !== 'pretrain' || teacher === undefined || !existsSync(teacher)) return 0;
+  const { visual, text } = sizesOf(await clipArchitecture(modelPath(teacher, 'a CLIP model')));
+  return 4 * (visual + text);
+}
+
 function headSize(stage: Planned['stage'], options: Options, dim: number, classes: number): number {
   const mlp = dim * 4 * dim + 4 * dim + 4 * dim * classes + classes;
   if (stage === 'finetune') return mlp + 2 * dim * dim + 4 * dim;
@@ -152,6 +159,7 @@ export async function planTraining(planned: Planned): Promise<{ plan: TrainingPl
       anchors,
     },
   );
+  memory.parameters += await teacherBytes(planned);
   const choosing = choice && choosingMemory(sizes, sentences, choice === 'anss');
   const perEpoch = updatesPerEpoch(pictures, batch);
   const counted = { classes, pictures: report.pictures };
