@@ -1,13 +1,14 @@
 import type { CudaInfo } from './cuda.js';
+import type { PictureAddon } from './pictures.js';
 
 /**
- * The addon's contract: every function that bindings/node/addon.cc exports, and nothing else. The only place in
- * TypeScript that names native functions; bindings/check-contract.mjs compares it with the C++.
+ * The addon's contract: every function that bindings/node/addon.cc exports, and nothing else. This file and pictures.ts are
+ * the only places in TypeScript that name native functions; bindings/check-contract.mjs compares them with the C++.
  *
  * Arrays are allocated by the caller and may be views on one buffer that do not overlap. A call with a wrong type,
  * length or an overlap throws a VlltrError ERR_NATIVE and writes nothing.
  */
-export interface Addon {
+export interface Addon extends PictureAddon {
   /** What was chosen for this process. */
   info(): AddonInfo;
 
@@ -62,37 +63,6 @@ export interface Addon {
 
   /** Removes a function that `defineFunction` added. */
   removeFunction(binding: string, name: string): void;
-
-  /**
-   * Fills `rgb` [height, width, 3] with a part of a JPEG, with the bits of the whole decoded, or of the picture shrunk by 2,
-   * 4 or 8 as it is decoded (its size rounded down). False where another decoder is to be asked: the file is of another kind
-   * or damaged, or the addon was built without a library (`info().jpeg`), and `rgb` is of no meaning.
-   */
-  decodeJpeg(
-    data: Uint8Array,
-    left: number,
-    top: number,
-    width: number,
-    height: number,
-    shrink: number,
-    rgb: Uint8Array,
-  ): boolean;
-
-  /**
-   * Fills `out` [toHeight, toWidth, 3] with a part of the RGB picture `pixels` [rows, stride, 3], resampled as Pillow does
-   * (BICUBIC) to the bit.
-   */
-  resamplePicture(
-    pixels: Uint8Array,
-    stride: number,
-    left: number,
-    top: number,
-    width: number,
-    height: number,
-    toWidth: number,
-    toHeight: number,
-    out: Uint8Array | Uint8ClampedArray,
-  ): void;
 
   /**
    * One step of AdamW over all parameters, which lie one behind the other in params, m and v [N]; `grads` are their

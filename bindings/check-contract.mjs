@@ -1,4 +1,4 @@
-// Compares bindings/addon.ts with the C++: names and number of arguments of the addon's functions, and the names of the
+// Compares bindings/addon.ts and pictures.ts with the C++: names and number of arguments of the addon's functions, and the names of the
 // TensorFlow ops. Prints each difference and exits with 1 if there is one.
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,9 +7,13 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const read = (name) => readFileSync(folder + name, 'utf8');
 const withoutComments = (text) => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\/\/.*$/gm, '');
 
-/** Methods of `interface Addon`: name -> number of parameters. */
+/** The source that declares the addon's functions. */
+export const contract = () => read('addon.ts') + read('pictures.ts');
+
+/** Methods of `interface Addon` and of those that it extends: name -> number of parameters. */
 export function declared(source) {
-  const body = /interface Addon \{([\s\S]*?)\n\}/.exec(withoutComments(source))?.[1] ?? '';
+  const interfaces = withoutComments(source).matchAll(/interface \w*Addon(?: extends \w+)? \{([\s\S]*?\n)\}/g);
+  const body = [...interfaces].map(([, methods]) => methods).join('');
   const methods = body.matchAll(/^ {2}(\w+)\(([\s\S]*?)\): [\w\s[\]<>]+;/gm);
   return new Map([...methods].map(([, name, list]) => [name, (list.match(/\w+\??:/g) ?? []).length]));
 }
@@ -46,7 +50,7 @@ export function differences(typescript, addon, tensorflow) {
 export function checkContract() {
   const tensorflow = readdirSync(`${folder}tensorflow`).filter((name) => name.endsWith('.cc'));
   return differences(
-    read('addon.ts'),
+    contract(),
     read('node/addon.cc'),
     tensorflow.map((name) => read(`tensorflow/${name}`)).join('\n'),
   );

@@ -80,7 +80,14 @@ constexpr Method kMethods[] = {
     {"layerNormForward", 7, true, layerNormForward},
     {"layerNormBackward", 8, true, layerNormBackward},
     {"decodeJpeg", 7, false, decodeJpeg},
-    {"resamplePicture", 9, false, resamplePicture},
+    {"resamplePicture", 10, false, resamplePicture},
+    {"countView", 2, false, countView},
+    {"mapView", 3, false, mapView},
+    {"blendView", 5, false, blendView},
+    {"affineView", 10, false, affineView},
+    {"slideView", 7, false, slideView},
+    {"normaliseView", 3, false, normaliseView},
+    {"fillNoise", 10, false, fillNoise},
 };
 
 Napi::Value invoke(const Napi::CallbackInfo& info) {

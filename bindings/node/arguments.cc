@@ -108,6 +108,15 @@ int32_t* Arguments::integers(size_t index, const char* name, int64_t* length) {
   return static_cast<int32_t*>(data);
 }
 
+int32_t* Arguments::integers(size_t index, const char* name, int64_t length) {
+  int64_t found = 0;
+  int32_t* data = integers(index, name, &found);
+  if (status_.ok() && found != length) {
+    refuse(name, std::to_string(found) + " values long", std::to_string(length));
+  }
+  return status_.ok() ? data : nullptr;
+}
+
 uint8_t* Arguments::bytes(size_t index, const char* name, int64_t* length) {
   if (!status_.ok()) return nullptr;
   void* data = nullptr;
@@ -118,6 +127,25 @@ uint8_t* Arguments::bytes(size_t index, const char* name, int64_t* length) {
   return static_cast<uint8_t*>(data);
 }
 
+uint8_t* Arguments::bytes(size_t index, const char* name, int64_t length) {
+  int64_t found = 0;
+  uint8_t* data = bytes(index, name, &found);
+  if (status_.ok() && found != length) {
+    refuse(name, std::to_string(found) + " bytes long", std::to_string(length));
+  }
+  return status_.ok() ? data : nullptr;
+}
+
+uint8_t* Arguments::pixels(size_t index, const char* name, int64_t* count) {
+  int64_t length = 0;
+  uint8_t* data = bytes(index, name, &length);
+  if (status_.ok() && length % 3 != 0) {
+    refuse(name, std::to_string(length) + " bytes long", "whole pixels of three");
+  }
+  *count = length / 3;
+  return status_.ok() ? data : nullptr;
+}
+
 int64_t Arguments::whole(size_t index, const char* name) {
   const double value = number(index, name);
   if (!status_.ok()) return 0;
@@ -126,6 +154,14 @@ int64_t Arguments::whole(size_t index, const char* name) {
     return 0;
   }
   return static_cast<int64_t>(value);
+}
+
+uint32_t Arguments::word(size_t index, const char* name) {
+  const int64_t value = whole(index, name);
+  if (status_.ok() && (value < 0 || value > std::numeric_limits<uint32_t>::max())) {
+    refuse(name, std::to_string(value), "a whole number of 32 bits");
+  }
+  return static_cast<uint32_t>(value);
 }
 
 bool Arguments::boolean(size_t index, const char* name) {

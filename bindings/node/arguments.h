@@ -28,12 +28,20 @@ class Arguments {
   std::vector<FloatArray> floatArrays(size_t index, const char* name);
   /** The number of elements of the Float32Array at `index`. */
   int64_t length(size_t index, const char* name);
+  /** An Int32Array with `length` elements. */
+  int32_t* integers(size_t index, const char* name, int64_t length);
   /** An Int32Array of any length, which goes to `length` unless that is null. */
   int32_t* integers(size_t index, const char* name, int64_t* length = nullptr);
   /** A Uint8Array of any length, which goes to `length`. */
   uint8_t* bytes(size_t index, const char* name, int64_t* length);
+  /** A Uint8Array with `length` elements. */
+  uint8_t* bytes(size_t index, const char* name, int64_t length);
+  /** A Uint8Array of whole RGB pixels, whose number goes to `count`. */
+  uint8_t* pixels(size_t index, const char* name, int64_t* count);
   /** A JavaScript number that is whole, within ±2^53. */
   int64_t whole(size_t index, const char* name);
+  /** A JavaScript number that is a whole one of 32 bits without a sign. */
+  uint32_t word(size_t index, const char* name);
   bool boolean(size_t index, const char* name);
   std::string text(size_t index, const char* name);
   /** A JavaScript number. */

@@ -30,6 +30,15 @@ Napi::Value layerNormBackward(const Napi::CallbackInfo& info);
 Napi::Value decodeJpeg(const Napi::CallbackInfo& info);
 Napi::Value resamplePicture(const Napi::CallbackInfo& info);
 
+// Their training views (native/include/vlltr/augment.h).
+Napi::Value countView(const Napi::CallbackInfo& info);
+Napi::Value mapView(const Napi::CallbackInfo& info);
+Napi::Value blendView(const Napi::CallbackInfo& info);
+Napi::Value affineView(const Napi::CallbackInfo& info);
+Napi::Value slideView(const Napi::CallbackInfo& info);
+Napi::Value normaliseView(const Napi::CallbackInfo& info);
+Napi::Value fillNoise(const Napi::CallbackInfo& info);
+
 // Class-wise contrastive loss of a whole batch (native/include/vlltr/contrastive.h).
 Napi::Value contrastiveForward(const Napi::CallbackInfo& info);
 Napi::Value contrastiveBackward(const Napi::CallbackInfo& info);

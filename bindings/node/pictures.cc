@@ -38,7 +38,8 @@ Napi::Value resamplePicture(const Napi::CallbackInfo& info) {
   call.height = arguments.whole(5, "height");
   call.toWidth = arguments.whole(6, "toWidth");
   call.toHeight = arguments.whole(7, "toHeight");
-  call.out = arguments.bytes(8, "out", &room);
+  call.mirrored = arguments.boolean(8, "mirrored");
+  call.out = arguments.bytes(9, "out", &room);
   Status status = arguments.status();
   if (status.ok()) {
     call.rows = call.stride > 0 ? length / (3 * call.stride) : 0;

@@ -1,8 +1,10 @@
+import type { PictureKernels } from '../runtime/pictureKernels.js';
+
 /** A square RGB picture, [size, size, 3]. */
 export type View = Uint8ClampedArray;
 
 /** CLIP's mean as bytes: what comes in from outside. */
-const FILL = [123, 117, 104] as const;
+const FILL = Uint8Array.of(123, 117, 104);
 
 /**
  * Cubic weights of the four taps around a position with fraction f, as Pillow's transforms have them: a = -1, unlike its
@@ -19,15 +21,25 @@ function cubicWeights(f: number, out: Float64Array, at = 0): void {
 const byte = (v: number): number => (v <= 0 ? 0 : v >= 255 ? 255 : Math.trunc(v));
 
 /** Source = (a·x + b·y + c, d·x + e·y + f) in pixel-corner coordinates, bicubic; outside is the mean colour. */
-export function affine(view: View, size: number, [a, b, c, d, e, f]: readonly number[]): View {
+export function affine(
+  view: View,
+  size: number,
+  coefficients: readonly [number, number, number, number, number, number],
+  kernels: PictureKernels | null,
+): View {
   const out = new Uint8ClampedArray(view.length);
+  if (kernels) {
+    kernels.affineView(view, size, ...coefficients, FILL, out);
+    return out;
+  }
+  const [a, b, c, d, e, f] = coefficients;
   const wx = new Float64Array(4);
   const wy = new Float64Array(4);
   const inside = (i: number): number => (i < 0 ? 0 : i >= size ? size - 1 : i);
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
-      const sx = a! * (x + 0.5) + b! * (y + 0.5) + c!;
-      const sy = d! * (x + 0.5) + e! * (y + 0.5) + f!;
+      const sx = a * (x + 0.5) + b * (y + 0.5) + c;
+      const sy = d * (x + 0.5) + e * (y + 0.5) + f;
       const at = (y * size + x) * 3;
       if (sx < 0 || sy < 0 || sx >= size || sy >= size) {
         out.set(FILL, at);
@@ -59,11 +71,23 @@ export function affine(view: View, size: number, [a, b, c, d, e, f]: readonly nu
 }
 
 /**
- * Lines of pixels moved along themselves, line k by slope·(k + ½) + shift pixels: four taps a pixel, where `affine` takes
- * sixteen. `along` and `across` are the strides between the pixels of a line and between lines.
+ * Rows moved along themselves, columns where `down`, line k by slope·(k + ½) + shift pixels: as `affine` of
+ * (1, slope, shift, 0, 1, 0) or (1, 0, 0, slope, 1, shift), with four taps a pixel, where that takes sixteen.
  */
-function slide(view: View, size: number, slope: number, shift: number, along: number, across: number): View {
+export function slide(
+  view: View,
+  size: number,
+  slope: number,
+  shift: number,
+  down: boolean,
+  kernels: PictureKernels | null,
+): View {
   const out = new Uint8ClampedArray(view.length);
+  if (kernels) {
+    kernels.slideView(view, size, slope, shift, down, FILL, out);
+    return out;
+  }
+  const [along, across] = down ? [size * 3, 3] : [3, size * 3];
   const w = new Float64Array(4);
   for (let k = 0; k < size; k++) {
     const move = slope * (k + 0.5) + shift;
@@ -75,9 +99,7 @@ function slide(view: View, size: number, slope: number, shift: number, along: nu
       const at = line + x * along;
       const centre = x + 0.5 + move;
       if (centre < 0 || centre >= size) {
-        out[at] = FILL[0];
-        out[at + 1] = FILL[1];
-        out[at + 2] = FILL[2];
+        out.set(FILL, at);
         continue;
       }
       const first = x + whole - 1;
@@ -92,11 +114,3 @@ function slide(view: View, size: number, slope: number, shift: number, along: nu
   }
   return out;
 }
-
-/** Rows moved sideways, row y by slope·(y + ½) + shift: as `affine` of (1, slope, shift, 0, 1, 0). */
-export const shearAcross = (view: View, size: number, slope: number, shift: number): View =>
-  slide(view, size, slope, shift, 3, size * 3);
-
-/** Columns moved up, column x by slope·(x + ½) + shift: as `affine` of (1, 0, 0, slope, 1, shift). */
-export const shearDown = (view: View, size: number, slope: number, shift: number): View =>
-  slide(view, size, slope, shift, size * 3, 3);

@@ -1,6 +1,7 @@
 import { check } from '../errors.js';
 import { normalise } from './normalise.js';
 import { type Box, resampleBicubic } from './resample.js';
+import { cut } from './wholePicture.js';
 
 /** Number of pictures in uint8 RGB [N, size, size, 3]. @throws VlltrError ERR_ARGUMENT where it is not whole */
 export function batchSize(pixels: Uint8Array, size: number): number {
@@ -37,7 +38,7 @@ export function evalView(
   const each = to * to * 3;
   const out = new Float32Array(n * each);
   if (size === to && resize === to) {
-    normalise(pixels, 0, pixels.length, out, 0);
+    normalise(pixels, out, 0);
     return out;
   }
   const margin = Math.floor((resize - to) / 2);
@@ -48,8 +49,7 @@ export function evalView(
       size === resize
         ? pixels.subarray(start, start + size * size * 3)
         : resampleBicubic(pixels, start, size, whole, resize, resize);
-    for (let y = 0; y < to; y++)
-      normalise(scaled, ((margin + y) * resize + margin) * 3, to * 3, out, i * each + y * to * 3);
+    normalise(cut(scaled, resize, margin, margin, to), out, i * each);
   }
   return out;
 }

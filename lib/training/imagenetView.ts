@@ -1,3 +1,4 @@
+import { eraseBox } from './erasing.js';
 import { normalise } from './normalise.js';
 import { type RandAugmentOptions, randAugment } from './randAugment.js';
 import type { Random } from './random.js';
@@ -63,11 +64,11 @@ export function cropView(
   draw: Random,
 ): void {
   const { flip = 0.5, erase = 0.25 } = options;
-  let view = resampleBicubic(pixels, from, width, box, to, to);
-  if (draw.uniform() < flip) mirror(view, to);
+  const mirrored = draw.uniform() < flip;
+  let view = resampleBicubic(pixels, from, width, box, to, to, mirrored);
   if (options.randAugment !== false) view = randAugment(view, to, options.randAugment ?? {}, draw);
-  normalise(view, 0, view.length, out, at);
-  if (draw.uniform() < erase) eraseBox(out, at, to, draw);
+  normalise(view, out, at);
+  if (draw.uniform() < erase) eraseBox(out.subarray(at, at + view.length), to, draw);
 }
 
 /** Writes the view of the square picture at byte `from` to element `at` of `out`. */
@@ -83,45 +84,4 @@ export function imagenetView(
 ): void {
   const box = drawCrop({ width: size, height: size }, options, draw);
   cropView(pixels, from, size, box, out, at, to, options, draw);
-}
-
-/** Mirrors an RGB picture left to right, in place. */
-function mirror(view: Uint8ClampedArray, size: number): void {
-  for (let y = 0; y < size; y++)
-    for (let l = y * size * 3, r = l + (size - 1) * 3; l < r; l += 3, r -= 3)
-      for (let c = 0; c < 3; c++) {
-        const kept = view[l + c]!;
-        view[l + c] = view[r + c]!;
-        view[r + c] = kept;
-      }
-}
-
-/** Random erasing: standard normal noise, per pixel and channel, in a box of 2 to 33 % of the area, ratio 0.3 … 3.3. */
-function eraseBox(out: Float32Array, at: number, size: number, draw: Random): void {
-  const low = Math.log(0.3);
-  for (let attempt = 0; attempt < 10; attempt++) {
-    const area = size * size * (0.02 + (1 / 3 - 0.02) * draw.uniform());
-    const aspect = Math.exp(low - 2 * low * draw.uniform());
-    const height = Math.round(Math.sqrt(area * aspect));
-    const width = Math.round(Math.sqrt(area / aspect));
-    if (height >= size || width >= size) continue;
-    const top = draw.int(size - height + 1);
-    const left = draw.int(size - width + 1);
-    const row = new Float32Array(2 * Math.ceil((width * 3) / 2));
-    for (let y = top; y < top + height; y++) {
-      fillNormal(row, draw);
-      out.set(row.subarray(0, width * 3), at + (y * size + left) * 3);
-    }
-    return;
-  }
-}
-
-/** Standard normal noise (Box-Muller), two values from two words: half of what `Random.normal` takes, as fine as noise need be. */
-function fillNormal(out: Float32Array, draw: Random): void {
-  for (let k = 0; k < out.length; k += 2) {
-    const radius = Math.sqrt(-2 * Math.log((draw.bits() + 1) / 4294967296));
-    const angle = draw.bits() * (Math.PI / 2147483648);
-    out[k] = radius * Math.cos(angle);
-    out[k + 1] = radius * Math.sin(angle);
-  }
 }

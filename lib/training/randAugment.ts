@@ -1,5 +1,6 @@
 import { check } from '../errors.js';
-import { affine, shearAcross, shearDown, type View } from './affine.js';
+import { type PictureKernels, pictureKernels } from '../runtime/pictureKernels.js';
+import { affine, slide, type View } from './affine.js';
 import type { Random } from './random.js';
 
 /** RandAugment (Cubuk et al., 2020); the defaults are timm's `rand-m9-mstd0.5-inc1`. */
@@ -15,35 +16,61 @@ export interface RandAugmentOptions {
 }
 
 /** An operation at strength 0 … 1; `sign` is ±1 by chance. */
-type Operation = (view: View, size: number, strength: number, sign: number) => View;
+type Operation = (view: View, size: number, strength: number, sign: number, kernels: PictureKernels | null) => View;
 
-/** Each byte through a table (one for all channels), made of a function of the byte. */
-function mapped(view: View, fn: (v: number) => number): View {
-  const lookup = new Uint8ClampedArray(256);
-  for (let v = 0; v < 256; v++) lookup[v] = fn(v);
+/** The value of each byte, cut off to a byte. */
+function tabulated(fn: (v: number) => number): Uint8ClampedArray {
+  const table = new Uint8ClampedArray(256);
+  for (let v = 0; v < 256; v++) table[v] = fn(v);
+  return table;
+}
+
+/** Each byte through its channel's table. */
+function mapped(view: View, [r, g, b]: readonly Uint8ClampedArray[], kernels: PictureKernels | null): View {
   const out = new Uint8ClampedArray(view.length);
-  for (let i = 0; i < view.length; i++) out[i] = lookup[view[i]!]!;
+  if (kernels) {
+    const tables = new Uint8Array(768);
+    for (const [c, table] of [r!, g!, b!].entries()) tables.set(table, 256 * c);
+    kernels.mapView(view, tables, out);
+    return out;
+  }
+  for (let i = 0; i < view.length; i += 3) {
+    out[i] = r![view[i]!]!;
+    out[i + 1] = g![view[i + 1]!]!;
+    out[i + 2] = b![view[i + 2]!]!;
+  }
   return out;
+}
+
+/** All channels through one table. */
+function mappedAlike(view: View, fn: (v: number) => number, kernels: PictureKernels | null): View {
+  const table = tabulated(fn);
+  return mapped(view, [table, table, table], kernels);
 }
 
 const byTable =
   (table: (strength: number) => (v: number) => number): Operation =>
-  (view, _size, strength) =>
-    mapped(view, table(strength));
+  (view, _size, strength, _sign, kernels) =>
+    mappedAlike(view, table(strength), kernels);
+
+/** How often each byte is met in red, green, blue and luma. */
+function counted(view: View, kernels: PictureKernels | null): Int32Array[] {
+  const counts = new Int32Array(1024);
+  if (kernels) kernels.countView(view, counts);
+  else
+    for (let i = 0; i < view.length; i += 3) {
+      for (let c = 0; c < 3; c++) counts[256 * c + view[i + c]!]! += 1;
+      counts[768 + luma(view, i)]! += 1;
+    }
+  return [0, 256, 512, 768].map((from) => counts.subarray(from, from + 256));
+}
 
 /** Each channel through a table made from its histogram. */
 const byHistogram =
   (table: (histogram: Int32Array) => (v: number) => number): Operation =>
-  (view) => {
-    const out = new Uint8ClampedArray(view.length);
-    for (let c = 0; c < 3; c++) {
-      const histogram = new Int32Array(256);
-      for (let i = c; i < view.length; i += 3) histogram[view[i]!]! += 1;
-      const fn = table(histogram);
-      const lookup = Uint8ClampedArray.from({ length: 256 }, (_, v) => fn(v));
-      for (let i = c; i < view.length; i += 3) out[i] = lookup[view[i]!]!;
-    }
-    return out;
+  (view, _size, _strength, _sign, kernels) => {
+    const [r, g, b] = counted(view, kernels).map((histogram) => tabulated(table(histogram)));
+    return mapped(view, [r!, g!, b!], kernels);
   };
 
 const same = (v: number): number => v;
@@ -74,9 +101,13 @@ const enhancement = (strength: number, sign: number): number => Math.max(0.1, 1 
 const blended = (plain: number, v: number, factor: number): number =>
   Math.trunc(Math.min(255, Math.max(0, plain + factor * (v - plain))));
 
-const colour: Operation = (view, _size, strength, sign) => {
+const colour: Operation = (view, size, strength, sign, kernels) => {
   const factor = enhancement(strength, sign);
   const out = new Uint8ClampedArray(view.length);
+  if (kernels) {
+    kernels.blendView(view, size, false, factor, out);
+    return out;
+  }
   for (let i = 0; i < view.length; i += 3) {
     const grey = luma(view, i);
     out[i] = blended(grey, view[i]!, factor);
@@ -86,24 +117,28 @@ const colour: Operation = (view, _size, strength, sign) => {
   return out;
 };
 
-const brightness: Operation = (view, _size, strength, sign) => {
+const brightness: Operation = (view, _size, strength, sign, kernels) => {
   const factor = enhancement(strength, sign);
-  return mapped(view, (v) => blended(0, v, factor));
+  return mappedAlike(view, (v) => blended(0, v, factor), kernels);
 };
 
-const contrast: Operation = (view, _size, strength, sign) => {
+const contrast: Operation = (view, _size, strength, sign, kernels) => {
   const factor = enhancement(strength, sign);
-  let sum = 0;
-  for (let i = 0; i < view.length; i += 3) sum += luma(view, i);
+  const sum = counted(view, kernels)[3]!.reduce((total, n, v) => total + n * v, 0);
   const mean = Math.trunc(sum / (view.length / 3) + 0.5);
-  return mapped(view, (v) => blended(mean, v, factor));
+  return mappedAlike(view, (v) => blended(mean, v, factor), kernels);
 };
 
 /** Against a smoothed view; the frame, which has no neighbours on one side, stays as it is. */
-const sharpness: Operation = (view, size, strength, sign) => {
+const sharpness: Operation = (view, size, strength, sign, kernels) => {
   const factor = enhancement(strength, sign);
   const line = size * 3;
-  const out = Uint8ClampedArray.from(view);
+  const out = new Uint8ClampedArray(view.length);
+  if (kernels) {
+    kernels.blendView(view, size, true, factor, out);
+    return out;
+  }
+  out.set(view);
   for (let y = 1; y < size - 1; y++)
     for (let i = y * line + 3, end = (y + 1) * line - 3; i < end; i++) {
       const up = i - line;
@@ -123,10 +158,10 @@ const sharpness: Operation = (view, size, strength, sign) => {
   return out;
 };
 
-const rotate: Operation = (view, size, strength, sign) => {
+const rotate: Operation = (view, size, strength, sign, kernels) => {
   const angle = (-sign * strength * 30 * Math.PI) / 180;
   const [cos, sin, m] = [Math.cos(angle), Math.sin(angle), size / 2];
-  return affine(view, size, [cos, sin, m - cos * m - sin * m, -sin, cos, m + sin * m - cos * m]);
+  return affine(view, size, [cos, sin, m - cos * m - sin * m, -sin, cos, m + sin * m - cos * m], kernels);
 };
 
 /** The operations by timm's names. */
@@ -151,17 +186,24 @@ export const OPERATIONS: Record<string, Operation> = {
   ContrastIncreasing: contrast,
   BrightnessIncreasing: brightness,
   SharpnessIncreasing: sharpness,
-  ShearX: (view, size, s, sign) => shearAcross(view, size, sign * 0.3 * s, 0),
-  ShearY: (view, size, s, sign) => shearDown(view, size, sign * 0.3 * s, 0),
-  TranslateXRel: (view, size, s, sign) => shearAcross(view, size, 0, sign * 0.45 * s * size),
-  TranslateYRel: (view, size, s, sign) => shearDown(view, size, 0, sign * 0.45 * s * size),
+  ShearX: (view, size, s, sign, kernels) => slide(view, size, sign * 0.3 * s, 0, false, kernels),
+  ShearY: (view, size, s, sign, kernels) => slide(view, size, sign * 0.3 * s, 0, true, kernels),
+  TranslateXRel: (view, size, s, sign, kernels) => slide(view, size, 0, sign * 0.45 * s * size, false, kernels),
+  TranslateYRel: (view, size, s, sign, kernels) => slide(view, size, 0, sign * 0.45 * s * size, true, kernels),
 };
 
-/** Carries out one operation by name at magnitude 0 … 10. */
-export function applyOperation(name: string, view: View, size: number, magnitude: number, sign = 1): View {
+/** Carries out one operation by name at magnitude 0 … 10: by the addon, or by TypeScript with the same bits. */
+export function applyOperation(
+  name: string,
+  view: View,
+  size: number,
+  magnitude: number,
+  sign = 1,
+  kernels = pictureKernels(),
+): View {
   const operation = OPERATIONS[name];
   check(operation, 'ERR_ARGUMENT', () => `there is no operation '${name}'; expected ${Object.keys(OPERATIONS)}`);
-  return operation(view, size, Math.min(10, Math.max(0, magnitude)) / 10, sign);
+  return operation(view, size, Math.min(10, Math.max(0, magnitude)) / 10, sign, kernels);
 }
 
 /**

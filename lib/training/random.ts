@@ -1,7 +1,7 @@
 import { check } from '../errors.js';
 import type { Random } from '../random.js';
 
-export { type Random, random } from '../random.js';
+export { philox, type Random, random } from '../random.js';
 
 /**
  * Running sums of weights, for `choose`.

@@ -69,6 +69,7 @@ const byte = (sum: number): number => {
  * Bicubic resampling of a part of an RGB picture, antialiased where it shrinks: Pillow's, to the bit (rows first, rounded to
  * bytes, then columns).
  * @param pixels uint8 RGB, row-major; the picture begins at byte `offset` and is `width` pixels wide
+ * @param mirrored left to right
  * @returns uint8 RGB [toHeight, toWidth, 3]
  */
 export function resampleBicubic(
@@ -78,43 +79,43 @@ export function resampleBicubic(
   box: Box,
   toWidth: number,
   toHeight: number,
+  mirrored = false,
+  kernels = pictureKernels(),
 ): Uint8ClampedArray {
-  const native = pictureKernels();
-  if (native) {
+  if (kernels) {
+    const { left, top, width: w, height: h } = box;
     const out = new Uint8ClampedArray(toHeight * toWidth * 3);
-    const whole = pixels.subarray(offset, offset + (box.top + box.height) * width * 3);
-    native.resamplePicture(whole, width, box.left, box.top, box.width, box.height, toWidth, toHeight, out);
+    const whole = pixels.subarray(offset, offset + (top + h) * width * 3);
+    kernels.resamplePicture(whole, width, left, top, w, h, toWidth, toHeight, mirrored, out);
     return out;
   }
-  return plainResample(pixels, offset, width, box, toWidth, toHeight);
-}
-
-/** The same by TypeScript alone. */
-export function plainResample(
-  pixels: Uint8Array,
-  offset: number,
-  width: number,
-  box: Box,
-  toWidth: number,
-  toHeight: number,
-): Uint8ClampedArray {
   const across = cubicTaps(box.width, toWidth);
   const rows = new Uint8Array(box.height * toWidth * 3);
   for (let y = 0; y < box.height; y++)
-    acrossRow(pixels, offset + ((box.top + y) * width + box.left) * 3, across, rows, y * toWidth * 3, toWidth);
+    acrossRow(
+      pixels,
+      offset + ((box.top + y) * width + box.left) * 3,
+      across,
+      rows,
+      y * toWidth * 3,
+      toWidth,
+      mirrored,
+    );
   return downRows(rows, toWidth * 3, cubicTaps(box.height, toHeight), toHeight);
 }
 
-/** Brings the row of pixels at byte `from` to `toWidth` pixels, written from byte `to` of `out` on. */
+/** Brings the row of pixels at byte `from` to `toWidth` pixels, written from byte `start` of `out` on. */
 function acrossRow(
   pixels: Uint8Array,
   from: number,
   { first, count, weights, stride }: Taps,
   out: Uint8Array,
-  to: number,
+  start: number,
   toWidth: number,
+  mirrored: boolean,
 ): void {
-  for (let x = 0; x < toWidth; x++, to += 3) {
+  for (let x = 0; x < toWidth; x++) {
+    const to = start + 3 * (mirrored ? toWidth - 1 - x : x);
     let at = from + first[x]! * 3;
     let r = HALF;
     let g = HALF;

@@ -29,7 +29,7 @@ export const viewsEach = ({ kind }: { kind: View['kind'] }): number => (kind ===
 export function normalisedCrops(crops: readonly Uint8Array[], to: number): Float32Array {
   const each = to * to * 3;
   const out = new Float32Array(crops.length * each);
-  for (const [k, crop] of crops.entries()) normalise(crop, 0, each, out, k * each);
+  for (const [k, crop] of crops.entries()) normalise(crop, out, k * each);
   return out;
 }
 

@@ -22,8 +22,8 @@ inline Samples samplesAt(const int32_t* at) {
 }
 
 void across(const uint8_t* in, int64_t width, int64_t line, int64_t rows, const int32_t* first,
-            const int32_t* count, const int32_t* weights, int64_t stride, int64_t n, int32_t* turned,
-            uint8_t* out) {
+            const int32_t* count, const int32_t* weights, int64_t stride, int64_t n, bool mirrored,
+            int32_t* turned, uint8_t* out) {
   const uint8_t* row[kResampleRows];
   for (int64_t y = 0; y < kResampleRows; ++y) row[y] = in + (y < rows ? y : rows - 1) * line;
   for (int64_t j = 0; j < 3 * width; ++j) {
@@ -43,8 +43,9 @@ void across(const uint8_t* in, int64_t width, int64_t line, int64_t rows, const 
     std::memcpy(sums[0], &r, sizeof r);
     std::memcpy(sums[1], &g, sizeof g);
     std::memcpy(sums[2], &b, sizeof b);
+    const int64_t to = mirrored ? n - 1 - i : i;
     for (int64_t y = 0; y < rows; ++y) {
-      for (int c = 0; c < 3; ++c) out[(y * n + i) * 3 + c] = byte(sums[c][y] >> kResamplePlaces);
+      for (int c = 0; c < 3; ++c) out[(y * n + to) * 3 + c] = byte(sums[c][y] >> kResamplePlaces);
     }
   }
 }

@@ -101,8 +101,8 @@ Status resamplePicture(const PictureResample& call) {
     for (int64_t y = 0; y < call.height; y += kResampleRows) {
       kernels.across(call.pixels + ((call.top + y) * call.stride + call.left) * 3, call.width,
                      call.stride * 3, std::min(kResampleRows, call.height - y), across.first.data(),
-                     across.count.data(), across.weights.data(), across.stride, call.toWidth, turned.data(),
-                     rows.data() + y * line);
+                     across.count.data(), across.weights.data(), across.stride, call.toWidth, call.mirrored,
+                     turned.data(), rows.data() + y * line);
     }
     for (int64_t y = 0; y < call.toHeight; ++y) {
       const auto at = static_cast<size_t>(y);

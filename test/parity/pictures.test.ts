@@ -6,7 +6,7 @@ import { decodeBytes } from '../../lib/data/decode.js';
 import { jpegHeader } from '../../lib/data/jpegHeader.js';
 import { random } from '../../lib/random.js';
 import { applyOperation, OPERATIONS } from '../../lib/training/randAugment.js';
-import { type Box, plainResample, resampleBicubic } from '../../lib/training/resample.js';
+import { type Box, resampleBicubic } from '../../lib/training/resample.js';
 import { centre, coverSize, coverSquare, cut, type Pixels, resized } from '../../lib/training/wholePicture.js';
 import { waves } from '../support/waves.js';
 
@@ -88,8 +88,10 @@ describe('Pillow', () => {
       const [left, top] = [draw.int(width), draw.int(height)];
       const box = { left, top, width: 1 + draw.int(width - left), height: 1 + draw.int(height - top) };
       const [toWidth, toHeight] = [1 + draw.int(70), 1 + draw.int(70)];
-      const native = resampleBicubic(data, 0, width, box, toWidth, toHeight);
-      expect(plainResample(data, 0, width, box, toWidth, toHeight)).toEqual(native);
+      for (const mirrored of [false, true]) {
+        const native = resampleBicubic(data, 0, width, box, toWidth, toHeight, mirrored);
+        expect(resampleBicubic(data, 0, width, box, toWidth, toHeight, mirrored, null)).toEqual(native);
+      }
     }
   });
 

@@ -40,6 +40,7 @@ struct PictureResample {
   int64_t left = 0, top = 0, width = 0, height = 0;
   int64_t toWidth = 0, toHeight = 0;
   uint8_t* out = nullptr;  // [toHeight, toWidth, 3]
+  bool mirrored = false;   // left to right
 };
 
 /** kInvalidArgument: a null array, an overlap, a size below 1, or a part outside of the picture;
