@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import sharp, { type Sharp } from 'sharp';
 import { VlltrError } from '../errors.js';
 import { failedBelow, patiently } from '../files/passing.js';
 import { coverSquare, type Pixels, type Size } from '../training/wholePicture.js';
-import { readMember } from './formats/tar.js';
+import { readMember, readMemberSync } from './formats/tar.js';
 import { jpegHeader } from './jpegHeader.js';
 
 // Pictures differ, so libvips' cache only holds memory; many pictures at a time use the cores better than many threads a
@@ -63,6 +64,15 @@ export async function pictureBytes(input: PictureInput): Promise<Buffer> {
     // Taken for a fault of the picture's, a share's hiccup would put other pictures into the training.
     const what = `the file system failed (${(cause as Error).message}), which says nothing of the picture; try again once it serves`;
     throw new VlltrError('ERR_IO', `picture ${pictureName(input)} cannot be read: ${what}`, { cause });
+  }
+}
+
+/** The same, the thread waiting while it reads: a third of the work where the file is in memory. */
+export async function pictureBytesNow(input: PictureInput): Promise<Buffer> {
+  try {
+    return typeof input === 'string' ? readFileSync(input) : readMemberSync(input.file, input.offset, input.size);
+  } catch {
+    return pictureBytes(input); // which waits for what passes, and says what does not
   }
 }
 

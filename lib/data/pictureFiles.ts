@@ -61,21 +61,18 @@ export class PictureFiles implements ImageSource {
 
   async views(indices: ArrayLike<number>, to: number, view: View): Promise<Views> {
     const each = viewsEach(view) * to * to * 3;
-    const values = new Float32Array(indices.length * each);
+    const values = new Float32Array(new SharedArrayBuffer(indices.length * each * Float32Array.BYTES_PER_ELEMENT));
     const { pool, replacements } = this.loading;
     const standIn = view.kind === 'train' || (view.kind === 'clean' && view.standIn);
     let replaced = 0;
-    const make = (index: number, position: number): Promise<Float32Array> =>
-      pool.run({ input: this.input(this.id(index)), size: this.size, to, view, position });
+    const make = (index: number, position: number): Promise<void> => {
+      const out = values.subarray(position * each, (position + 1) * each);
+      return pool.run({ input: this.input(this.id(index)), size: this.size, to, view, position }, out);
+    };
     await Promise.all(
       Array.from(indices, async (index, position) => {
-        if (!standIn || !replacements) {
-          values.set(await make(index, position), position * each);
-          return;
-        }
-        const found = await replacements.read(index, (i) => make(i, position));
-        if (found.index !== index) replaced++;
-        values.set(found.values, position * each);
+        if (!standIn || !replacements) await make(index, position);
+        else if ((await replacements.read(index, (i) => make(i, position))) !== index) replaced++;
       }),
     );
     return { values, replaced };

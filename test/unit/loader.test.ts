@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { photoView, shrinkFor } from '../../lib/data/loader/photoView.js';
+import { photoView, scaledBox, shrinkFor } from '../../lib/data/loader/photoView.js';
 import { ViewPool } from '../../lib/data/loader/pool.js';
 import { openFolder } from '../../lib/data/openPictures.js';
 import type { LongTailData } from '../../lib/data/types.js';
@@ -114,6 +114,18 @@ describe('fast decoding', () => {
     expect([100, 447, 448, 895, 896, 1791, 1792, 9000].map((side) => shrinkFor(box(side), 224))).toEqual([
       1, 1, 2, 2, 4, 4, 8, 8,
     ]);
+    // The crop has a view's pixels then, inside the picture, where the scale is not quite 1/shrink too.
+    for (let width = 1792; width < 2200; width++)
+      for (const left of [0, 1, width - 1792]) {
+        const planned = { left, top: 0, width: width - left, height: 1792 };
+        const shrink = shrinkFor(planned, 224);
+        const small = { width: Math.floor(width / shrink), height: Math.floor(1799 / shrink) };
+        const got = scaledBox(planned, { width, height: 1799 }, small, 224);
+        expect(Math.min(got.width, got.height)).toBeGreaterThanOrEqual(224);
+        expect(got.left).toBeGreaterThanOrEqual(0);
+        expect(got.left + got.width).toBeLessThanOrEqual(small.width);
+        expect(got.top + got.height).toBeLessThanOrEqual(small.height);
+      }
   });
 
   it('stays near the exact views of large photographs, and is theirs to the bit for small ones', async () => {
@@ -269,14 +281,15 @@ describe('workers', () => {
   it('that die are an error naming the picture, not a hang', async () => {
     const pool = new ViewPool(2, fixture('dyingWorker.mjs'));
     const job = { input: 'some/picture.jpg', size: 8, to: 8, view: train(0), position: 0 };
-    await expect(Promise.all([pool.run(job), pool.run(job), pool.run(job)])).rejects.toMatchObject({
+    const run = (on: ViewPool): Promise<void> => on.run(job, new Float32Array(new SharedArrayBuffer(4 * 8 * 8 * 3)));
+    await expect(Promise.all([run(pool), run(pool), run(pool)])).rejects.toMatchObject({
       code: 'ERR_INTERNAL',
       message: expect.stringMatching(/worker that decodes pictures ended over some\/picture\.jpg.*: exit code 7/),
     });
-    await expect(pool.run(job)).rejects.toMatchObject({ code: 'ERR_INTERNAL' });
+    await expect(run(pool)).rejects.toMatchObject({ code: 'ERR_INTERNAL' });
     await pool.dispose();
     const none = new ViewPool(1, fixture('there-is-none.mjs'));
-    await expect(none.run(job)).rejects.toThrow(/there-is-none/);
+    await expect(run(none)).rejects.toThrow(/there-is-none/);
   });
 
   it.each([['by themselves'], ['by themselves, disposed', 'dispose']])(

@@ -158,19 +158,34 @@ export function* tarMembers(
   }
 }
 
+const checkWhole = (file: string, offset: number, size: number, bytesRead: number): void =>
+  check(
+    bytesRead === size,
+    'ERR_DATA',
+    () => `${file} ends at byte ${offset + bytesRead}, expected ${offset + size}: it was cut off`,
+  );
+
 /** Bytes of a member; errors of the file system as they are. @throws VlltrError ERR_DATA where the archive was cut off */
 export async function readMember(file: string, offset: number, size: number): Promise<Buffer> {
   const handle = await open(file, 'r');
   try {
     const bytes = Buffer.allocUnsafe(size);
     const { bytesRead } = await handle.read(bytes, 0, size, offset);
-    check(
-      bytesRead === size,
-      'ERR_DATA',
-      () => `${file} ends at byte ${offset + bytesRead}, expected ${offset + size}: it was cut off`,
-    );
+    checkWhole(file, offset, size, bytesRead);
     return bytes;
   } finally {
     await handle.close();
+  }
+}
+
+/** The same, with the thread waiting. */
+export function readMemberSync(file: string, offset: number, size: number): Buffer {
+  const handle = openSync(file, 'r');
+  try {
+    const bytes = Buffer.allocUnsafe(size);
+    checkWhole(file, offset, size, readSync(handle, bytes, 0, size, offset));
+    return bytes;
+  } finally {
+    closeSync(handle);
   }
 }

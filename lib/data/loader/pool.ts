@@ -6,18 +6,21 @@ import { packageFolder } from '../../runtime/paths.js';
 import { pictureName } from '../decode.js';
 import type { ViewJob } from './photoView.js';
 
+/** Memory that workers write to, so that nobody has to copy what they make. */
+export type Shared = Float32Array<SharedArrayBuffer>;
+
 export interface WorkerRequest {
   id: number;
   job: ViewJob;
+  out: Shared;
 }
 
 export interface WorkerAnswer {
   id: number;
-  values?: Float32Array;
   error?: { message: string; code?: ErrorCode; stack?: string };
 }
 
-/** Pictures a worker is given at a time: one is decoded (in libuv's threads) while another's pixels are worked on. */
+/** Pictures a worker is given at a time: the next is there when one is done, and sharp decodes beside the worker's thread. */
 const IN_FLIGHT = 2;
 
 /** As many as there are cores, within reason. */
@@ -25,7 +28,8 @@ export const defaultWorkers = (): number => Math.max(1, Math.min(16, availablePa
 
 interface Task {
   job: ViewJob;
-  resolve: (values: Float32Array) => void;
+  out: Shared;
+  resolve: () => void;
   reject: (error: Error) => void;
 }
 
@@ -56,11 +60,11 @@ export class ViewPool {
     );
   }
 
-  /** @returns as `photoView`; the array is the caller's */
-  run(job: ViewJob): Promise<Float32Array> {
+  /** As `photoView`; until the promise is settled `out` is the pool's. */
+  run(job: ViewJob, out: Shared): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
-      this.waiting.push({ job, resolve, reject });
+      this.waiting.push({ job, out, resolve, reject });
       this.assign();
     });
   }
@@ -84,7 +88,7 @@ export class ViewPool {
       const id = this.next++;
       if (free.running.size === 0) free.worker.ref();
       free.running.set(id, task);
-      free.worker.postMessage({ id, job: task.job } satisfies WorkerRequest);
+      free.worker.postMessage({ id, job: task.job, out: task.out } satisfies WorkerRequest);
     }
   }
 
@@ -105,15 +109,15 @@ export class ViewPool {
     return member;
   }
 
-  private answered(member: Member, { id, values, error }: WorkerAnswer): void {
+  private answered(member: Member, { id, error }: WorkerAnswer): void {
     const task = member.running.get(id);
     if (!task) return;
     member.running.delete(id);
     this.assign();
     if (member.running.size === 0) member.worker.unref();
-    if (values) task.resolve(values);
-    else if (error?.code) task.reject(new VlltrError(error.code, error.message));
-    else task.reject(new VlltrError('ERR_INTERNAL', `picture ${pictureName(task.job.input)}: ${error?.stack ?? '?'}`));
+    if (!error) task.resolve();
+    else if (error.code) task.reject(new VlltrError(error.code, error.message));
+    else task.reject(new VlltrError('ERR_INTERNAL', `picture ${pictureName(task.job.input)}: ${error.stack ?? '?'}`));
   }
 
   /** Fails all that is under way, and what is asked for from now on. The first cause stays. */

@@ -33,16 +33,16 @@ export class Replacements {
   /**
    * Reads picture `index`, or the next of its class that can be read.
    * @param read fails with ERR_DATA where a picture cannot be read; any other error goes on to the caller
-   * @returns what was read, and of which picture
+   * @returns which picture was read
    * @throws VlltrError ERR_DATA where there are more than `limit` such pictures, or a class has no other
    */
-  async read<T>(index: number, read: (index: number) => Promise<T>): Promise<{ index: number; values: T }> {
+  async read(index: number, read: (index: number) => Promise<void>): Promise<number> {
     for (const i of this.following(index)) {
       if (this.found.has(i)) continue;
       try {
-        const values = await read(i);
+        await read(i);
         this.earlier.delete(i);
-        return { index: i, values };
+        return i;
       } catch (error) {
         if (!(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
         this.note(i, error.message);
