@@ -4,42 +4,19 @@
 
 #include <cstring>
 
-#include "cpu/simd.h"
+#include "cpu/pixel.h"
 
 namespace vlltr {
 namespace {
 
-/** Red, green, blue and whatever byte follows. */
-typedef double Pixel __attribute__((vector_size(32)));
-typedef int32_t Pixel32 __attribute__((vector_size(16)));
-typedef int64_t Pixel64 __attribute__((vector_size(32)));
-typedef uint8_t Bytes __attribute__((vector_size(16)));
+typedef double WidePixel __attribute__((vector_size(32)));
 
-inline Pixel32 wholePixel(const uint8_t* at) {
-#if defined(__AVX2__)
-  int32_t bytes;
-  std::memcpy(&bytes, at, 4);
-  return Pixel32(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(bytes)));
-#else
-  return Pixel32{at[0], at[1], at[2], 0};
-#endif
-}
+inline WidePixel wide(Pixel pixel) { return __builtin_convertvector(pixel, WidePixel); }
+inline WidePixel widePixelAt(const uint8_t* at) { return wide(pixelAt(at)); }
 
-inline Pixel wide(Pixel32 pixel) { return __builtin_convertvector(pixel, Pixel); }
-
-/** Cut off to bytes. */
-inline void storePixel(uint8_t* out, Pixel pixel) {
-  const Pixel most = Pixel{} + 255;
-  pixel = pixel < 0 ? Pixel{} : pixel;
-  pixel = pixel > most ? most : pixel;
-  const Pixel32 whole = __builtin_convertvector(pixel, Pixel32);
-#if defined(__AVX2__)
-  const Bytes first = {0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-  const Bytes packed = __builtin_shuffle(Bytes(whole), first);
-  std::memcpy(out, &packed, 3);
-#else
-  for (int c = 0; c < 3; ++c) out[c] = static_cast<uint8_t>(whole[c]);
-#endif
+/** Cut off to bytes; of values that an int32 holds. */
+inline void storeWide(uint8_t* out, WidePixel pixel) {
+  storePixel(out, __builtin_convertvector(pixel, Pixel));
 }
 
 /** Of numbers that an int64 holds. */
@@ -75,16 +52,14 @@ void affine(const uint8_t* in, int64_t size, const double* coefficients, const u
       cubicWeights(sy - 0.5 - static_cast<double>(y0), wy);
       const int32_t* column = nearest + x0 - 1;
       const int32_t* line = nearest + y0 - 1;
-      Pixel sum = {};
+      WidePixel sum = {};
       for (int j = 0; j < 4; ++j) {
         const uint8_t* row = in + line[j] * size * 3;
         const double w = wy[j];
-        sum += w * wx[0] * wide(wholePixel(row + column[0] * 3)) +
-               w * wx[1] * wide(wholePixel(row + column[1] * 3)) +
-               w * wx[2] * wide(wholePixel(row + column[2] * 3)) +
-               w * wx[3] * wide(wholePixel(row + column[3] * 3));
+        sum += w * wx[0] * widePixelAt(row + column[0] * 3) + w * wx[1] * widePixelAt(row + column[1] * 3) +
+               w * wx[2] * widePixelAt(row + column[2] * 3) + w * wx[3] * widePixelAt(row + column[3] * 3);
       }
-      storePixel(out, sum);
+      storeWide(out, sum);
     }
   }
 }
@@ -105,10 +80,10 @@ void slideLines(const uint8_t* in, int64_t size, const SlidLine* lines, const ui
       }
       const int32_t* tap = nearest + at + line.whole - 1;
       const uint8_t* from = in + k * across;
-      storePixel(out, line.weights[0] * wide(wholePixel(from + tap[0] * along)) +
-                          line.weights[1] * wide(wholePixel(from + tap[1] * along)) +
-                          line.weights[2] * wide(wholePixel(from + tap[2] * along)) +
-                          line.weights[3] * wide(wholePixel(from + tap[3] * along)));
+      storeWide(out, line.weights[0] * widePixelAt(from + tap[0] * along) +
+                         line.weights[1] * widePixelAt(from + tap[1] * along) +
+                         line.weights[2] * widePixelAt(from + tap[2] * along) +
+                         line.weights[3] * widePixelAt(from + tap[3] * along));
     }
   }
 }
@@ -121,8 +96,8 @@ void slide(const uint8_t* in, int64_t size, const SlidLine* lines, bool down, co
 void blendGrey(const uint8_t* in, int64_t pixels, double factor, uint8_t* out) {
   for (int64_t i = 0; i < 3 * pixels; i += 3) {
     const int32_t luma = (in[i] * 19595 + in[i + 1] * 38470 + in[i + 2] * 7471 + 0x8000) >> 16;
-    const Pixel32 grey = Pixel32{} + luma;
-    storePixel(out + i, wide(grey) + factor * wide(wholePixel(in + i) - grey));
+    const Pixel grey = Pixel{} + luma;
+    storeWide(out + i, wide(grey) + factor * wide(pixelAt(in + i) - grey));
   }
 }
 

@@ -8,23 +8,19 @@ namespace vlltr {
 
 /** Binary places of the weights of a resampling. */
 constexpr int32_t kResamplePlaces = 22;
-/** Rows that are resampled side by side. */
-constexpr int64_t kResampleRows = 8;
 
 /** Lines of pictures on one instruction set. Whole numbers only: all give the same. */
 struct PictureKernels {
   Isa isa;
   /**
-   * Up to kResampleRows rows of `width` pixels, `line` bytes apart, to `n` pixels each, one behind the other:
-   * pixel i (counted from the right where `mirrored`) from `count[i]` ones from `first[i]` on, weights[i *
-   * stride] …. `turned` [width, 3, kResampleRows] is workspace, which is to hold numbers.
+   * Rows of pixels, `line` bytes apart, to `n` pixels each, one behind the other: pixel i (counted from the
+   * right where `mirrored`) from `count[i]` ones from `first[i]` on, weights[i * stride] …. A byte behind
+   * `in` may be read.
    */
-  void (*across)(const uint8_t* in, int64_t width, int64_t line, int64_t rows, const int32_t* first,
-                 const int32_t* count, const int32_t* weights, int64_t stride, int64_t n, bool mirrored,
-                 int32_t* turned, uint8_t* out);
-  /** A row of n bytes from `count` rows, n bytes apart; `sums` [n] is workspace. */
-  void (*down)(const uint8_t* in, const int32_t* weights, int64_t count, int64_t n, int32_t* sums,
-               uint8_t* out);
+  void (*across)(const uint8_t* in, int64_t line, int64_t rows, const int32_t* first, const int32_t* count,
+                 const int32_t* weights, int64_t stride, int64_t n, bool mirrored, uint8_t* out);
+  /** A row of n bytes from `count` rows, n bytes apart. */
+  void (*down)(const uint8_t* in, const int32_t* weights, int64_t count, int64_t n, uint8_t* out);
 };
 
 extern const PictureKernels kPicturesAvx512Bf16;

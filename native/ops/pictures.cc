@@ -96,18 +96,23 @@ Status resamplePicture(const PictureResample& call) {
     const Taps across(call.width, call.toWidth), down(call.height, call.toHeight);
     const int64_t line = call.toWidth * 3;
     std::vector<uint8_t> rows(static_cast<size_t>(call.height * line));
-    std::vector<int32_t> sums(static_cast<size_t>(line));
-    std::vector<int32_t> turned(static_cast<size_t>(call.width * 3 * kResampleRows));
-    for (int64_t y = 0; y < call.height; y += kResampleRows) {
-      kernels.across(call.pixels + ((call.top + y) * call.stride + call.left) * 3, call.width,
-                     call.stride * 3, std::min(kResampleRows, call.height - y), across.first.data(),
-                     across.count.data(), across.weights.data(), across.stride, call.toWidth, call.mirrored,
-                     turned.data(), rows.data() + y * line);
-    }
+    const auto resampleRows = [&](const uint8_t* in, int64_t from, int64_t count) {
+      kernels.across(in, call.stride * 3, count, across.first.data(), across.count.data(),
+                     across.weights.data(), across.stride, call.toWidth, call.mirrored,
+                     rows.data() + from * line);
+    };
+    const uint8_t* part = call.pixels + (call.top * call.stride + call.left) * 3;
+    const int64_t last = call.height - 1;
+    resampleRows(part, 0, last);
+    // Behind the last row the picture may end, and a byte more is read.
+    const uint8_t* lastRow = part + last * call.stride * 3;
+    std::vector<uint8_t> padded(lastRow, lastRow + call.width * 3);
+    padded.push_back(0);
+    resampleRows(padded.data(), last, 1);
     for (int64_t y = 0; y < call.toHeight; ++y) {
       const auto at = static_cast<size_t>(y);
       kernels.down(rows.data() + down.first[at] * line, down.weights.data() + y * down.stride, down.count[at],
-                   line, sums.data(), call.out + y * line);
+                   line, call.out + y * line);
     }
   } catch (const std::exception&) {
     return Status(Code::kResourceExhausted, "resamplePicture: no memory for the rows");
