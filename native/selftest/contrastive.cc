@@ -174,6 +174,39 @@ void spotCheck(Selftest& test, const ContrastiveProblem& p) {
   test.expect(what + ", gradients", gradient, allowed);
 }
 
+/** A strip of the first rows of a wide matrix, as one of many ranks has it: what depends on labels across it.
+ */
+void checkStrip(Selftest& test, const ContrastiveProblem& p, int64_t rows) {
+  const std::string what = name(p) + ", a strip of " + std::to_string(rows);
+  const ContrastiveData data(p, test.seed());
+  ContrastiveRun run;
+  run.strips = {rows};
+  ContrastiveResults got;
+  if (!test.ok(what, run.place(test.device(), p, data)) || !test.ok(what, run.run(&got))) return;
+  std::vector<double> image = asFactors(data.image, p.precision);
+  image.resize(static_cast<size_t>(rows * p.width));
+  const std::vector<double> s =
+      reference::similarities(image, asFactors(data.text, p.precision), static_cast<size_t>(p.width),
+                              std::exp(double{data.logitScale}));
+  const std::vector<int32_t>& labels = data.labels;
+  const size_t n = labels.size();
+  double worst = 0, targets = 0;
+  for (size_t i = 0; i < static_cast<size_t>(rows); ++i) {
+    const auto same = static_cast<double>(std::count(labels.begin(), labels.end(), labels[i]));
+    double sum = 0;
+    for (size_t j = 0; j < n; ++j) {
+      sum += std::exp(s[i * n + j]);
+      targets += ((1.0 - p.smoothing) * (labels[i] == labels[j]) / same +
+                  double{p.smoothing} / static_cast<double>(n)) *
+                 s[i * n + j];
+    }
+    worst = std::max(worst, std::abs(got.statistics[0][0][i] - std::log(sum)));
+  }
+  const double error = similarityError(p) + 3e-6;
+  test.expect(what + ", lse", worst, error);
+  test.expect(what + ", targets", std::abs(got.targetSum[0] - targets) / static_cast<double>(rows), error);
+}
+
 void exhaust(Selftest& test) {
   ContrastiveForward forward;
   ContrastiveBackward backward;
@@ -224,6 +257,8 @@ void checkContrastive(Selftest& test) {
   hot.scale = 400;
   check(test, hot, "exponents that range too far for one maximum a tile");
   check(test, of(1000, 96, 48, 100), "many tiles");
+  // More than twice the labels that a block looks at together (contrastive_prepare.cu).
+  checkStrip(test, of(8197, 5, 0, 900), 40);
   for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
     if (test.small()) break;
     ContrastiveProblem large = of(4096, 512, 512, 500);
