@@ -8,7 +8,8 @@ import { findNvcc, NVCC_PLACES } from './find_nvcc.mjs';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Builds the addon and returns its path; undefined where there is no nvcc.
+ * Builds the addon and returns its path; undefined where there is no nvcc. What ptxas told of its kernels lies beside the
+ * objects, for check_ptxas.mjs.
  * @param targets compute capabilities, "80;90a"; without, those of native/CMakeLists.txt
  * @throws what the compilers said
  */
@@ -17,6 +18,7 @@ export function buildCuda(folder = 'build/native-cuda', targets = undefined) {
   if (!nvcc) return undefined;
   const tool = join(root, 'node_modules/cmake-js/bin/cmake-js');
   const options = ['--out', folder, '--CDVLLTR_CUDA=ON', `--CDCMAKE_CUDA_COMPILER=${nvcc}`];
+  options.push(`--CDCMAKE_CUDA_COMPILER_LAUNCHER=${join(root, 'native/cuda/keep_log.sh')}`);
   if (targets) options.push(`--CDVLLTR_CUDA_TARGETS=${targets}`);
   const { status, error, stdout, stderr } = spawnSync(process.execPath, [tool, 'build', ...options], {
     cwd: root,

@@ -101,6 +101,15 @@ function logs(path) {
   return below.filter((name) => name.endsWith('.o.log')).map((name) => join(path, name));
 }
 
+/** Objects of kernels that lie in a folder without what ptxas told of them: they were built without keep_log.sh. */
+function untold(path) {
+  if (!statSync(path).isDirectory()) return [];
+  const below = new Set(readdirSync(path, { recursive: true }).map(String));
+  return [...below]
+    .filter((name) => name.endsWith('.cu.o') && !below.has(`${name}.log`))
+    .map((name) => join(path, name));
+}
+
 /** The lines to print of these logs, and whether all is well. */
 export function checkPtxas(paths) {
   const functions = parsePtxas(
@@ -111,7 +120,7 @@ export function checkPtxas(paths) {
   );
   if (!functions.some(({ entry }) => entry)) return { ok: false, text: `no kernels in ${paths.join(', ')}` };
   demangle(functions);
-  const wrong = faults(functions);
+  const wrong = [...faults(functions), ...paths.flatMap(untold).map((object) => `there is no log of ${object}`)];
   return { ok: wrong.length === 0, text: [table(functions), ...wrong].join('\n') };
 }
 

@@ -22,15 +22,16 @@ __device__ __forceinline__ float warpMost(float value) {
 /** The sum over a block's kThreads threads, for all of them, always in the same order. */
 template <int kThreads>
 __device__ double blockSum(double value) {
-  __shared__ double sums[kThreads / kWarp];
+  constexpr int kWarps = kThreads / kWarp;
+  static_assert(kWarps <= kWarp);
+  __shared__ double sums[kWarps];
   value = warpSum(value);
   __syncthreads();  // what an earlier call left has been read
   if (threadIdx.x % kWarp == 0) sums[threadIdx.x / kWarp] = value;
   __syncthreads();
-  double total = 0;
-#pragma unroll
-  for (int w = 0; w < kThreads / kWarp; ++w) total += sums[w];
-  return total;
+  // By each warp: a thread that read all of them would have them in registers, of which large blocks have few.
+  const int lane = threadIdx.x % kWarp;
+  return warpSum(lane < kWarps ? sums[lane] : 0.0);
 }
 
 }  // namespace vlltr::cuda

@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 // @ts-expect-error plain JavaScript without types
-import { faults, parsePtxas, readable } from '../../native/cuda/check_ptxas.mjs';
+import { checkPtxas, faults, parsePtxas, readable } from '../../native/cuda/check_ptxas.mjs';
 // @ts-expect-error plain JavaScript without types
 import { findNvcc } from '../../native/cuda/find_nvcc.mjs';
 
@@ -47,6 +50,22 @@ it('finds spills, stack frames and serialised wgmma', () => {
     expect.stringMatching(/^three for sm_90a: .*C7514/),
     'helper for sm_90a keeps 40 bytes on the stack',
   ]);
+});
+
+it('is not content with a folder in which an object of kernels has no log', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vl-ltr-ptxas-'));
+  try {
+    const write = (name: string, text = '') => writeFileSync(join(folder, name), text);
+    write('one.cu.o');
+    write('one.cu.o.log', kernel('one', 'sm_80', CLEAN, '32 registers'));
+    expect(checkPtxas([folder]).ok).toBe(true);
+    write('two.cu.o');
+    const { ok, text } = checkPtxas([folder]);
+    expect(ok).toBe(false);
+    expect(text).toContain(`there is no log of ${join(folder, 'two.cu.o')}`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 it('shortens a name to the kernel and its template arguments', () => {
