@@ -173,9 +173,9 @@ Status attendSome(cudaStream_t stream, const Attend& with) {
 }  // namespace
 
 AnchorScores::AnchorScores(Arena& arena, int64_t batch, int64_t mostRows, int64_t mostClasses, bool split,
-                           bool withGradient)
+                           bool held, bool withGradient)
     : stride(roundUp(mostRows, 32)), classStride(roundUp(mostClasses, 32)) {
-  scores = arena.take<float>(2 * batch * stride);
+  if (held) scores = arena.take<float>(2 * batch * stride);
   if (split) means = arena.take<float>(2 * batch * mostClasses);
   if (!withGradient) return;
   gradientLow = split ? 0 : 2 * batch * stride;

@@ -20,7 +20,7 @@ struct AnchorChunk {
 struct AnchorScores {
   int64_t stride = 0;       // columns, a multiple of 32
   int64_t classStride = 0;  // the same of classes
-  float* scores = nullptr;  // [2 B, stride]: l, then h
+  float* scores = nullptr;  // [2 B, stride]: l, then h; null where they never leave registers
   float* means = nullptr;   // [2 B, classes], those of the classes' means; a split table only
   // With a gradient alone, as high and low parts: what flows back into the scores, dl / (sigma sqrt(D)) and
   // dh, and its sums over the anchors of each class.
@@ -29,7 +29,9 @@ struct AnchorScores {
   int64_t gradientLow = 0, sumsLow = 0;
 
   AnchorScores() = default;
-  AnchorScores(Arena& arena, int64_t batch, int64_t mostRows, int64_t mostClasses, bool split, bool gradient);
+  /** `held`: the scores of all anchors are. */
+  AnchorScores(Arena& arena, int64_t batch, int64_t mostRows, int64_t mostClasses, bool split, bool held,
+               bool gradient);
 };
 
 /** What the attention of each class to each image needs and gives. */
@@ -46,7 +48,8 @@ struct AttendCall {
 
   const float* dlogits = nullptr;  // [B, C]; null without a gradient
   bool detachNorm = false;
-  double* scaleTerms = nullptr;  // [C, attendTiles(B, ...)]: parts of the gradient of logitScale
+  // Parts of the gradient of logitScale: [C, attendTiles(B, ...)], or as many as hopperScaleTerms.
+  double* scaleTerms = nullptr;
 };
 
 /** Tiles of images that a class is attended to in. */

@@ -12,9 +12,10 @@ constexpr int kThreads = kClassImages * 2, kLines = 16;  // images a warp
  * bytes, and another column may be read. */
 __device__ __forceinline__ void loadLines(const float* first, const float* second, int columns, bool pairs,
                                           ClassFragments& to) {
+  const int own = sumColumn(static_cast<int>(threadIdx.x) % kWarp, 0);
 #pragma unroll
   for (int j = 0; j < kClassFragments; ++j) {
-    const int column = classColumn(j, 0);
+    const int column = own + classColumn(j, 0);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const float* const from = (half == 0 ? first : second) + column;
@@ -42,12 +43,13 @@ __global__ void __launch_bounds__(kThreads, 2) attendClass(const __grid_constant
     return;
   }
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-  ClassLines at{part.c, part.row, part.anchors, {}, {}};
+  ClassLines at{
+      static_cast<int>(part.c), static_cast<int>(part.row), part.anchors, sumColumn(lane, 0), {}, {}};
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     const int in = warp * kLines + sumRow(lane, 2 * half);
     at.there[half] = in < part.images;
-    at.images[half] = part.firstImage + min(in, part.images - 1);
+    at.images[half] = static_cast<int>(part.firstImage) + min(in, part.images - 1);
   }
   const float* const from = to.scores + part.column;
   const float *const first = from + at.images[0] * to.stride, *const second = from + at.images[1] * to.stride;
@@ -56,8 +58,8 @@ __global__ void __launch_bounds__(kThreads, 2) attendClass(const __grid_constant
   ClassFragments l, h;
   loadLines(first, second, part.anchors, pairs, l);
   loadLines(first + values, second + values, part.anchors, pairs, h);
-  const auto* gram = reinterpret_cast<const uint4*>(with.gramParts + part.c * kGramHalves);
-  double terms = attendLines<kGradient, kWhole>(with, at, gram, l, h);
+  const auto* gram = reinterpret_cast<const uint4*>(with.gramParts + part.c * kGramHalves) + lane;
+  double terms = attendLines<kGradient, kWhole, false>(with, at, gram, l, h);
   if constexpr (kGradient) {
     terms = blockSum<kThreads>(terms);
     if (threadIdx.x == 0) call.scaleTerms[part.c * gridDim.y + blockIdx.y] = terms;

@@ -1,11 +1,13 @@
 #include "cuda/anchor_attention.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "cuda/anchor_attend.h"
+#include "cuda/anchor_hopper.h"
 #include "cuda/anchor_products.h"
 #include "cuda/anchor_query.h"
 #include "cuda/anchor_table.h"
@@ -20,6 +22,8 @@ namespace {
 constexpr const char* kOp = "anchorAttention";
 // Of the scores of one chunk: some stay in the L2 cache, and products are large enough to fill a card.
 constexpr int64_t kScoreBytes = int64_t{64} << 20;
+
+std::atomic<int64_t> chunkAnchors = 0;
 
 Status checkInputs(const Device& device, const AnchorAttentionInputs& call) {
   if (call.table == nullptr) return invalidArgument("anchorAttention: the table is null");
@@ -48,44 +52,67 @@ std::vector<AnchorChunk> chunks(const AnchorTable::Data& table, int64_t mostRows
   return made;
 }
 
-/** All that a call holds beyond its inputs and outputs. */
+/** How a call is done, and all that it holds beyond its inputs and outputs. */
 struct Plan {
+  const Device& device;
   const AnchorTable::Data& table;
   int64_t batch;
+  bool hopper;  // by anchor_hopper.h
   std::vector<AnchorChunk> parts;
   int64_t mostRows = 0, mostClasses = 0;
-  int64_t gradientParts = 1, attendTiles;
+  int64_t gradientParts = 1, scaleTerms, turns = 0;
 
-  Plan(const AnchorTable::Data& data, int64_t images, int multiprocessors) : table(data), batch(images) {
+  Plan(const Device& on, const AnchorTable::Data& data, int64_t images, bool gradient)
+      : device(on),
+        table(data),
+        batch(images),
+        hopper(images > 0 && takesHopperAttention(on, *data.device, data.rows(), data.classes)) {
+    const int64_t lines = std::max<int64_t>(1, 2 * batch);
+    // Of an anchor and a line: a score, or a gradient.
+    const int64_t bytes = hopper ? (table.split() ? 2 : 4) : 4;
     constexpr int64_t kLeastRows = 1024;
-    parts = chunks(table, std::max(kLeastRows, kScoreBytes / 8 / std::max<int64_t>(1, batch)));
+    const bool all = hopper && !gradient;
+    const int64_t suits = all ? table.rows() : std::max(kLeastRows, kScoreBytes / bytes / lines);
+    const int64_t asked = chunkAnchors;
+    parts = chunks(table, asked > 0 ? asked : suits);
     for (const AnchorChunk& chunk : parts) {
       mostRows = std::max(mostRows, chunk.rows);
       mostClasses = std::max(mostClasses, chunk.classes);
+      if (!hopper) continue;
+      gradientParts =
+          std::max(gradientParts, hopperGradientParts(device, *table.device, batch, table.width, chunk));
     }
-    gradientParts = cuda::gradientParts(batch, table.width, mostRows, multiprocessors);
-    attendTiles = cuda::attendTiles(batch, *table.device);
+    if (hopper) {
+      turns = hopperTurns(batch, mostClasses);
+      scaleTerms = hopperScaleTerms(device);
+    } else {
+      gradientParts = cuda::gradientParts(batch, table.width, mostRows, device.card().multiprocessors);
+      scaleTerms = table.classes * attendTiles(batch, *table.device);
+    }
   }
 };
 
 struct Memory {
   AnchorQuery query;
   AnchorScores scores;
+  int* turns;
 
   Memory(Arena& arena, const Plan& plan, bool gradient)
       : query(arena, plan.batch, plan.table.width, plan.table.device->stride),
-        scores(arena, plan.batch, plan.mostRows, plan.mostClasses, plan.table.split(), gradient) {}
+        scores(arena, plan.batch, plan.mostRows, plan.mostClasses, plan.table.split(), !plan.hopper,
+               gradient),
+        turns(arena.take<int>(plan.turns)) {}
 };
 
 struct GradientMemory : Memory {
   AnchorQueryGradient queryGradient;
   float* partial;      // [parts][2 B, D]
-  double* scaleTerms;  // [C, attendTiles]
+  double* scaleTerms;  // [plan.scaleTerms]
 
   GradientMemory(Arena& arena, const Plan& plan)
       : Memory(arena, plan, true), queryGradient(arena, plan.batch, plan.table.width) {
     partial = arena.take<float>(plan.gradientParts * 2 * plan.batch * plan.table.width);
-    scaleTerms = arena.take<double>(plan.table.classes * plan.attendTiles);
+    scaleTerms = arena.take<double>(plan.scaleTerms);
   }
 };
 
@@ -94,21 +121,56 @@ AttendCall attendCall(const Plan& plan, const AnchorChunk& chunk, const Memory& 
           memory.query.scale};
 }
 
+/** Scores of a chunk's anchors, and the attention to them. */
+Status attendToChunk(Device& device, const Plan& plan, const Memory& memory, const AttendCall& with) {
+  const AnchorTable::Data& table = plan.table;
+  const cudaStream_t stream = device.data().stream;
+  if (!plan.hopper) {
+    VLLTR_RETURN_IF_ERROR(score(stream, *table.device, memory.query, with.chunk, memory.scores));
+    return attend(stream, with);
+  }
+  if (table.split()) VLLTR_RETURN_IF_ERROR(scoreMeansHopper(device, with, memory.query, memory.turns));
+  return attendHopper(device, with, memory.query);
+}
+
+Status accumulateChunk(Device& device, const Plan& plan, const GradientMemory& memory,
+                       const AnchorChunk& chunk, bool first) {
+  const AnchorTableMemory& table = *plan.table.device;
+  if (plan.hopper) {
+    return accumulateHopper(device, table, memory.query, chunk, memory.scores, first, memory.partial);
+  }
+  return accumulate(device.data().stream, table, memory.query, chunk, memory.scores, plan.gradientParts,
+                    first, memory.partial);
+}
+
+/** What the calls add to is 0 at first. */
+Status clear(Device& device, const Plan& plan, const Memory& memory) {
+  return plan.turns == 0 ? Status() : device.fill(memory.turns, 0, plan.turns * int64_t{sizeof(int)});
+}
+
+Status clear(Device& device, const Plan& plan, const GradientMemory& memory) {
+  VLLTR_RETURN_IF_ERROR(clear(device, plan, static_cast<const Memory&>(memory)));
+  if (plan.hopper) {
+    VLLTR_RETURN_IF_ERROR(device.fill(memory.scaleTerms, 0, plan.scaleTerms * int64_t{sizeof(double)}));
+  }
+  if (plan.batch == 0 || !(plan.hopper || plan.table.rows() == 0)) return Status();
+  const int64_t floats = plan.gradientParts * 2 * plan.batch * plan.table.width;
+  return device.fill(memory.partial, 0, floats * int64_t{sizeof(float)});
+}
+
 Status infer(Device& device, const AnchorAttentionInputs& call, float* logits, float* weights,
              float* contributions) {
-  const AnchorTable::Data& table = call.table->data();
-  const Plan plan(table, call.batch, device.card().multiprocessors);
+  const Plan plan(device, call.table->data(), call.batch, false);
   Arena count;
   Memory(count, plan, false);
   return enqueueWith(device, count.bytes(), [&](Arena& arena) -> Status {
-    const cudaStream_t stream = device.data().stream;
     const Memory memory(arena, plan, false);
-    VLLTR_RETURN_IF_ERROR(makeQuery(stream, call, memory.query));
+    VLLTR_RETURN_IF_ERROR(clear(device, plan, memory));
+    VLLTR_RETURN_IF_ERROR(makeQuery(device.data().stream, call, memory.query));
     for (const AnchorChunk& chunk : plan.parts) {
-      VLLTR_RETURN_IF_ERROR(score(stream, *table.device, memory.query, chunk, memory.scores));
       AttendCall with = attendCall(plan, chunk, memory);
       with.logits = logits, with.weights = weights, with.contributions = contributions;
-      VLLTR_RETURN_IF_ERROR(attend(stream, with));
+      VLLTR_RETURN_IF_ERROR(attendToChunk(device, plan, memory, with));
     }
     return Status();
   });
@@ -132,42 +194,36 @@ Status anchorAttention(Device& device, const AnchorAttentionWeights& call) {
 
 Status anchorAttention(Device& device, const AnchorAttentionBackward& call) {
   VLLTR_RETURN_IF_ERROR(checkInputs(device, call));
-  const AnchorTable::Data& table = call.table->data();
   VLLTR_RETURN_IF_ERROR(checkAnchorAttentionArrays(call));
-  const Plan plan(table, call.batch, device.card().multiprocessors);
+  const Plan plan(device, call.table->data(), call.batch, true);
   Arena count;
   GradientMemory(count, plan);
   return enqueueWith(device, count.bytes(), [&](Arena& arena) -> Status {
     const cudaStream_t stream = device.data().stream;
     const GradientMemory memory(arena, plan);
+    VLLTR_RETURN_IF_ERROR(clear(device, plan, memory));
     VLLTR_RETURN_IF_ERROR(makeQuery(stream, call, memory.query));
     bool first = true;
-    if (call.batch > 0) {
-      for (const AnchorChunk& chunk : plan.parts) {
-        VLLTR_RETURN_IF_ERROR(score(stream, *table.device, memory.query, chunk, memory.scores));
-        AttendCall with = attendCall(plan, chunk, memory);
-        with.dlogits = call.dlogits, with.detachNorm = call.detachNorm, with.scaleTerms = memory.scaleTerms;
-        VLLTR_RETURN_IF_ERROR(attend(stream, with));
-        if (chunk.rows == 0) continue;
-        VLLTR_RETURN_IF_ERROR(accumulate(stream, *table.device, memory.query, chunk, memory.scores,
-                                         plan.gradientParts, first, memory.partial));
-        first = false;
-      }
-      if (first) {
-        VLLTR_RETURN_IF_ERROR(device.fill(
-            memory.partial, 0, plan.gradientParts * 2 * call.batch * table.width * int64_t{sizeof(float)}));
-      }
+    for (const AnchorChunk& chunk : plan.parts) {
+      if (call.batch == 0) break;
+      AttendCall with = attendCall(plan, chunk, memory);
+      with.dlogits = call.dlogits, with.detachNorm = call.detachNorm, with.scaleTerms = memory.scaleTerms;
+      VLLTR_RETURN_IF_ERROR(attendToChunk(device, plan, memory, with));
+      if (chunk.rows == 0) continue;
+      VLLTR_RETURN_IF_ERROR(accumulateChunk(device, plan, memory, chunk, first));
+      first = false;
     }
-    VLLTR_RETURN_IF_ERROR(
-        sumScaleTerms(stream, memory.scaleTerms, table.classes * plan.attendTiles, call.dlogitScale));
+    VLLTR_RETURN_IF_ERROR(sumScaleTerms(stream, memory.scaleTerms, plan.scaleTerms, call.dlogitScale));
     return queryGradient(stream, call, memory.query, memory.queryGradient, memory.partial,
                          static_cast<int>(plan.gradientParts));
   });
 }
 
+void setAnchorChunk(int64_t anchors) { chunkAnchors = anchors; }
+
 int64_t anchorAttentionWorkspace(const Device& device, const AnchorTable& table, int64_t batch,
                                  bool gradient) {
-  const Plan plan(table.data(), batch, device.card().multiprocessors);
+  const Plan plan(device, table.data(), batch, gradient);
   Arena count;
   if (gradient) {
     GradientMemory(count, plan);

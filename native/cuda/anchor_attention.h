@@ -16,6 +16,10 @@ Status anchorAttention(Device& device, const AnchorAttentionForward& call);
 Status anchorAttention(Device& device, const AnchorAttentionBackward& call);
 Status anchorAttention(Device& device, const AnchorAttentionWeights& call);
 
+/** Anchors that later calls go through at once at most, but for a class that has more; 0, as at first: as
+ * many as suit the card. For tests, as few tables that they have time for are of several parts. */
+void setAnchorChunk(int64_t anchors);
+
 /** Bytes that a call holds beyond its inputs and outputs. */
 int64_t anchorAttentionWorkspace(const Device& device, const AnchorTable& table, int64_t batch,
                                  bool gradient);

@@ -8,64 +8,107 @@ namespace vlltr::cuda {
 
 /** A class, and the images of a thread's two lines; of one that is not there, some other. */
 struct ClassLines {
-  int64_t c, row;  // row: of its first anchor
-  int anchors;     // at least one
-  int64_t images[2];
+  int c, row;   // row: of its first anchor
+  int anchors;  // at least one
+  int column;   // the thread's first
+  int images[2];
   bool there[2];
 };
 
-/** One image's line of the weights and of its contributions; `half` of the thread's lines. */
-__device__ __forceinline__ void explain(const AttendCall& call, int64_t pair, int half, float inverse,
+/** One image's line of the weights, and of its contributions but for a factor; `half` of the thread's lines.
+ */
+__device__ __forceinline__ void explain(const AttendCall& call, const ClassLines& at, int half, float ofMean,
                                         const ClassFragments& a, const ClassFragments& h) {
-  float *const weights = call.weights + pair * call.perClass, *const contributions =
-                                                                  call.contributions + pair * call.perClass;
+  const int64_t line = (at.images[half] * call.classes + at.c) * call.perClass;
+  float *const weights = call.weights + line, *const contributions = call.contributions + line;
 #pragma unroll
   for (int j = 0; j < kClassFragments; ++j) {
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
-      const int m = classColumn(j, i);
+      const int m = at.column + classColumn(j, i);
       const float weight = half == 0 ? a[j][i] : a[j][i + 2], score = half == 0 ? h[j][i] : h[j][i + 2];
       if (m >= call.perClass) continue;
       weights[m] = weight;
-      contributions[m] = *call.scale * (weight * score * inverse);
+      contributions[m] = weight * (score + ofMean);
     }
   }
-  for (int64_t m = kClassAnchors + threadIdx.x % 4; m < call.perClass; m += 4) {
+  for (int64_t m = kClassAnchors + at.column / 2; m < call.perClass; m += 4)
     weights[m] = contributions[m] = 0;
+}
+
+/** The factor, by the thread that wrote the rest: till the norm is known the scores need not be kept. */
+__device__ __forceinline__ void finishExplaining(const AttendCall& call, const ClassLines& at, int half,
+                                                 float factor) {
+  float* const line = call.contributions + (at.images[half] * call.classes + at.c) * call.perClass;
+#pragma unroll 1
+  for (int m = at.column; m < min(int64_t{kClassAnchors}, call.perClass); m += 8) {
+    line[m] *= factor;
+    if (m + 1 < call.perClass) line[m + 1] *= factor;
+  }
+}
+
+/** Lines of a class without anchors. */
+__device__ __forceinline__ void attendToNone(const AttendCall& call, const ClassLines& at) {
+  const AnchorScores& to = call.scores;
+  const int lane = at.column / 2;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    if (!at.there[half]) continue;
+    const int64_t b = at.images[half], pair = b * call.classes + at.c;
+    if (call.logits != nullptr && lane == 0) call.logits[pair] = -INFINITY;
+    for (int64_t m = lane; call.weights != nullptr && m < call.perClass; m += 4) {
+      call.weights[pair * call.perClass + m] = call.contributions[pair * call.perClass + m] = 0;
+    }
+    if (to.sums == nullptr || lane != 0) continue;
+    put(to.sums + b * to.classStride + at.c - call.chunk.firstClass, to.sumsLow, 0);
+    put(to.sums + (call.batch + b) * to.classStride + at.c - call.chunk.firstClass, to.sumsLow, 0);
   }
 }
 
 /** Writes the logits, and the weights where they are asked for; or what flows back into the scores. Returns
- * this thread's part of the gradient of logitScale. What l and h become is of no use. */
-template <bool kGradient, bool kWhole>
+ * this thread's part of the gradient of logitScale. What l and h become is of no use. `gram` from the lane's
+ * part on. kNear: it is in shared memory, and h is without the score of the class's mean. */
+template <bool kGradient, bool kWhole, bool kNear>
 __device__ __forceinline__ double attendLines(const Attend& with, const ClassLines& at, const uint4* gram,
                                               ClassFragments& l, ClassFragments& h) {
   const AttendCall& call = with.call;
-  const bool first = threadIdx.x % 4 == 0;
-  ClassFragments product;
-  weigh(l, at.anchors);
-  multiplyGram<kWhole>(l, gram, product);
-  const ClassLengths is = measure<kWhole>(l, h, product);
-  const int64_t pair[2] = {at.images[0] * call.classes + at.c, at.images[1] * call.classes + at.c};
-  double terms = 0;
-  if constexpr (kGradient) {
-    const AnchorScores& to = call.scores;
-    const float upstream[2] = {*call.scale * call.dlogits[pair[0]], *call.scale * call.dlogits[pair[1]]};
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      if (!at.there[half] || !first) continue;
-      terms += static_cast<double>(upstream[half]) * (is.along[half] * is.inverse[half]);
+  const bool first = at.column == 0;
+  const int left = at.anchors - at.column;
+  float squares[2] = {}, ofMean[2] = {}, along[2];
+  const auto measureAlong = [&] {
+    keepOrder();
+    if (kNear && call.scores.means != nullptr) {
+      const float* const means = call.scores.means + at.c - call.chunk.firstClass;
+      ofMean[0] = means[(call.batch + at.images[0]) * call.chunk.classes];
+      ofMean[1] = means[(call.batch + at.images[1]) * call.chunk.classes];
     }
-    differentiate(l, AttentionSlope(upstream[0], is.along[0], is.inverse[0], call.detachNorm),
-                  AttentionSlope(upstream[1], is.along[1], is.inverse[1], call.detachNorm),
-                  with.keyScale + at.row, at.anchors, h, product);
-    const int64_t column = at.row - call.chunk.firstRow;
+    along[0] = lineSum(alongLine(l, h, 0)) + ofMean[0], along[1] = lineSum(alongLine(l, h, 1)) + ofMean[1];
+  };
+  const auto pair = [&](int half) { return at.images[half] * call.classes + at.c; };
+  double terms = 0;
+  weigh(l, left);
+  if constexpr (kGradient) {
+    ClassFragments product;
+    multiplyGram<kWhole, kNear>(l, gram, product);
+#pragma unroll
+    for (int j = 0; j < kClassFragments; ++j) addSquares<kWhole>(l[j], product[j], squares);
+    measureAlong();
+    const float inverse[2] = {inverseLength(lineSum(squares[0])), inverseLength(lineSum(squares[1]))};
+    const AnchorScores& to = call.scores;
+    const float upstream[2] = {*call.scale * call.dlogits[pair(0)], *call.scale * call.dlogits[pair(1)]};
+    if (first && at.there[0]) terms += static_cast<double>(upstream[0]) * (along[0] * inverse[0]);
+    if (first && at.there[1]) terms += static_cast<double>(upstream[1]) * (along[1] * inverse[1]);
+    differentiate(l, AttentionSlope(upstream[0], along[0], inverse[0], call.detachNorm),
+                  AttentionSlope(upstream[1], along[1], inverse[1], call.detachNorm),
+                  with.keyScale + (at.row + at.column), left, h, product);
+    const int column = at.row - static_cast<int>(call.chunk.firstRow);
     const auto store = [&](int64_t line, const ClassFragments& from) {
       uint16_t* const begin = to.gradient + line * to.stride + column;
       uint16_t* const lines[2] = {at.there[0] ? begin + at.images[0] * to.stride : nullptr,
                                   at.there[1] ? begin + at.images[1] * to.stride : nullptr};
-      storeLines(lines, to.gradientLow, at.anchors, static_cast<int>(column % 8), from);
-      if (to.sums == nullptr) return;
+      // Low parts are of a table that has them, sums of one that is split.
+      storeLines(lines, kWhole ? to.gradientLow : 0, at.anchors, at.column / 2, column, from);
+      if constexpr (kWhole) return;
       const float2 sums = sumLines(from);
       if (!first) return;
       uint16_t* const sumsTo = to.sums + line * to.classStride + at.c - call.chunk.firstClass;
@@ -73,13 +116,21 @@ __device__ __forceinline__ double attendLines(const Attend& with, const ClassLin
       if (at.there[1]) put(sumsTo + at.images[1] * to.classStride, to.sumsLow, sums.y);
     };
     store(0, product);
+    if constexpr (kNear) keepOrder();
     store(call.batch, h);
   } else {
+    measureAlong();  // after which the scores need not be kept
+    if (call.weights != nullptr) {
+      if (at.there[0]) explain(call, at, 0, ofMean[0], l, h);
+      if (at.there[1]) explain(call, at, 1, ofMean[1], l, h);
+    }
+    squareByGram<kNear>(l, gram, squares);
+    const float inverse[2] = {inverseLength(lineSum(squares[0])), inverseLength(lineSum(squares[1]))};
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       if (!at.there[half]) continue;
-      if (first) call.logits[pair[half]] = *call.scale * (is.along[half] * is.inverse[half]);
-      if (call.weights != nullptr) explain(call, pair[half], half, is.inverse[half], l, h);
+      if (first) call.logits[pair(half)] = *call.scale * (along[half] * inverse[half]);
+      if (call.weights != nullptr) finishExplaining(call, at, half, *call.scale * inverse[half]);
     }
   }
   return terms;

@@ -42,7 +42,10 @@ __global__ void __launch_bounds__(kThreads) normalise(AnchorAttentionInputs call
     query.moments[2 * b] = static_cast<float>(mean);
     query.moments[2 * b + 1] = static_cast<float>(rstd);
     query.length[b] = length;
-    if (b == 0) *query.scale = static_cast<float>(exp(static_cast<double>(*call.logitScale)));
+    if (b == 0) {
+      *query.scale = static_cast<float>(exp(static_cast<double>(*call.logitScale)));
+      *query.one = 1;
+    }
   }
 }
 
@@ -69,6 +72,7 @@ __global__ void __launch_bounds__(kThreads)
   double sum = 0;
   for (int64_t i = threadIdx.x; i < width; i += kThreads) {
     float du = 0, dunit = 0;
+#pragma unroll 8
     for (int p = 0; p < parts; ++p) {
       const float* from = partial + p * 2 * matrix + b * width + i;
       du += from[0];
@@ -147,6 +151,7 @@ unsigned blocks(int64_t count) { return static_cast<unsigned>(count); }
 AnchorQuery::AnchorQuery(Arena& arena, int64_t images, int64_t d, int64_t rowStride)
     : batch(images), width(d), stride(rowStride) {
   scale = arena.take<float>(1);
+  one = arena.take<float>(1);
   normed = arena.take<float>(batch * width);
   q = arena.take<float>(batch * width);
   r = arena.take<float>(batch * width);

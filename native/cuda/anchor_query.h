@@ -13,6 +13,7 @@ namespace vlltr::cuda {
 struct AnchorQuery {
   int64_t batch, width, stride;
   float* scale;       // [1]: exp(logitScale)
+  float* one;         // [1]: 1
   float* normed;      // [B, D]: LN(x)
   float* q;           // [B, D]: LN(x) Wq
   float* r;           // [B, D]: q Wkᵀ

@@ -80,7 +80,7 @@ Status make(Device& device, const AnchorTableSource& source, AnchorTable::Data& 
   table.stride = roundUp(source.width, kStride);
   const int64_t rows = data.rows(), classes = source.classes;
   Arena count;
-  const bool inParts = table.mostClassRows <= kClassAnchors && path() == Path::kFastest;
+  const bool inParts = table.mostClassRows <= kClassAnchors && path() != Path::kGeneral;
   const int64_t gramFloats = inParts ? 0 : gramAt.back();
   layOut(count, rows, classes, gramFloats, data.split(), table);
   VLLTR_RETURN_IF_ERROR(table.memory.reserve(device, count.bytes()));

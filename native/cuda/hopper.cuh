@@ -1,4 +1,4 @@
-// How a product of Hopper's is started (hopper_kernel.cuh: what it does).
+// How Hopper's kernels are started, products above all (hopper_kernel.cuh: what they do).
 #pragma once
 
 #include <algorithm>
@@ -17,6 +17,28 @@ struct Manner {
   bool rightFirst = false;    // see Order
   const int* list = nullptr;  // see Call
 };
+
+/** Enqueues a kernel of Hopper's with clusters for `pieces` of work, as many as the card has room for at
+ * once, and blocks of so many bytes of shared memory. */
+template <int kCluster, class... Parameters, class... Arguments>
+Status launchClusters(const Device::Data& device, void (*kernel)(Parameters...), int64_t pieces, int bytes,
+                      const Arguments&... arguments) {
+  VLLTR_RETURN_IF_ERROR(
+      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
+            "asking for shared memory"));
+  cudaLaunchAttribute cluster;
+  cluster.id = cudaLaunchAttributeClusterDimension;
+  cluster.val.clusterDim.x = kCluster, cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
+  cudaLaunchConfig_t config = {};
+  const auto clusters = static_cast<int>(std::min<int64_t>(pieces, device.card.multiprocessors / kCluster));
+  config.gridDim = dim3(static_cast<unsigned>(clusters * kCluster));
+  config.blockDim = dim3(kThreads);
+  config.dynamicSmemBytes = static_cast<size_t>(bytes);
+  config.stream = device.stream;
+  config.attrs = &cluster;
+  config.numAttrs = kCluster > 1 ? 1 : 0;
+  return check(cudaLaunchKernelEx(&config, kernel, arguments...), "launching a kernel of Hopper's");
+}
 
 /** Enqueues a product of rows by columns. Depths are the operands' own; all of an operand's edges may be
  * ragged. Callers see to it that the card is of compute capability 9.0. */
@@ -44,25 +66,10 @@ Status launch(const Device::Data& device, const HopperMatrix (&a)[Form::kProduct
   call.rowLines = static_cast<const char*>(manner.rowLines);
   call.columnLines = static_cast<const char*>(manner.columnLines);
   const auto kernel = product<Form, Epilogue>;
-  constexpr int kBytes = Layout<Form, Epilogue>::kBytes;
-  VLLTR_RETURN_IF_ERROR(
-      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes),
-            "asking for shared memory"));
-  cudaLaunchAttribute cluster;
-  cluster.id = cudaLaunchAttributeClusterDimension;
-  cluster.val.clusterDim.x = Form::kCluster, cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
-  cudaLaunchConfig_t config = {};
   const int64_t pieces =
       static_cast<int64_t>(call.order.count()) * (call.spread ? call.steps[0] * call.terms : 1);
-  const auto clusters =
-      static_cast<int>(std::min<int64_t>(pieces, device.card.multiprocessors / Form::kCluster));
-  config.gridDim = dim3(static_cast<unsigned>(clusters * Form::kCluster));
-  config.blockDim = dim3(kThreads);
-  config.dynamicSmemBytes = kBytes;
-  config.stream = device.stream;
-  config.attrs = &cluster;
-  config.numAttrs = Form::kCluster > 1 ? 1 : 0;
-  return check(cudaLaunchKernelEx(&config, kernel, call, epilogue), "launching a product");
+  return launchClusters<Form::kCluster>(device, kernel, pieces, Layout<Form, Epilogue>::kBytes, call,
+                                        epilogue);
 }
 
 }  // namespace vlltr::cuda::hopper

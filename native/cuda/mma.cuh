@@ -55,6 +55,13 @@ __device__ __forceinline__ uint32_t roundPair(float first, float second) {
   return both;
 }
 
+/** threadIdx.x, asked for anew each time instead of being kept in a register, as all that follows from it. */
+__device__ __forceinline__ int threadNumber() {
+  int number;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(number));
+  return number;
+}
+
 /** 2^x to 2 ulp; 0 where it would be subnormal. */
 __device__ __forceinline__ float exp2Fast(float x) {
   float y;

@@ -9,8 +9,9 @@ namespace {
 
 std::atomic<Path>& chosen() {
   static std::atomic<Path> path = [] {
-    const char* name = std::getenv("VLLTR_CUDA_PATH");
-    return name != nullptr && std::string_view(name) == "mma" ? Path::kGeneral : Path::kFastest;
+    const char* given = std::getenv("VLLTR_CUDA_PATH");
+    const std::string_view name = given == nullptr ? "" : given;
+    return name == "mma" ? Path::kMma : name == "untried" ? Path::kUntried : Path::kFastest;
   }();
   return path;
 }
@@ -23,7 +24,7 @@ Path path() { return chosen(); }
 bool takesHopper(const Device& device) {
 #if defined(VLLTR_CUDA_HOPPER)
   const Card& card = device.card();
-  return card.major == 9 && card.minor == 0 && path() == Path::kFastest;
+  return card.major == 9 && card.minor == 0 && (path() == Path::kFastest || path() == Path::kUntried);
 #else
   static_cast<void>(device);
   return false;

@@ -29,7 +29,8 @@ __device__ double blockSum(double value) {
   __syncthreads();  // what an earlier call left has been read
   if (threadIdx.x % kWarp == 0) sums[threadIdx.x / kWarp] = value;
   __syncthreads();
-  // By each warp: a thread that read all of them would have them in registers, of which large blocks have few.
+  // By each warp: a thread that read all of them would have them in registers, of which large blocks have
+  // few.
   const int lane = threadIdx.x % kWarp;
   return warpSum(lane < kWarps ? sums[lane] : 0.0);
 }

@@ -1,6 +1,8 @@
 #include "cuda/anchor_attention.h"
 
+#include "cuda/anchor_hopper.h"
 #include "cuda/path.h"
+#include "ops/anchor_table.h"
 #include "selftest/anchor_attention_case.h"
 
 namespace vlltr {
@@ -44,6 +46,11 @@ void compare(Selftest& test, const std::string& name, const AnchorCase& c, doubl
               2e-6 * std::sqrt(static_cast<double>(c.problem.perClass)));
 }
 
+bool takesHopper(Selftest& test, const AnchorTable& table) {
+  const AnchorTable::Data& data = table.data();
+  return cuda::takesHopperAttention(test.device(), *data.device, data.rows(), data.classes);
+}
+
 void check(Selftest& test, AnchorCase& c, const std::string& name, double allowed) {
   const AnchorProblem& problem = c.problem;
   Device& device = test.device();
@@ -76,14 +83,22 @@ void check(Selftest& test, AnchorCase& c, const std::string& name, double allowe
   test.expect(name + ", arrays that another run changes", differ, 0);
 }
 
-/** With the kernels for this card and shape, and with those for all. */
+/** With Hopper's kernels where they are for this card and shape, with the other ones for the shape, and with
+ * those for all. */
 void check(Selftest& test, const AnchorProblem& problem, double allowed) {
   AnchorCase c(test, problem);
   const cuda::Path before = cuda::path();
+  cuda::setAnchorChunk(problem.chunk);
+  if (cuda::takesHopper(test.device())) {
+    cuda::setPath(cuda::Path::kUntried);
+    const std::string name = nameOf(problem) + " Hopper";
+    if (test.ok(name, c.place(test.device())) && takesHopper(test, *c.table)) check(test, c, name, allowed);
+  }
+  cuda::setPath(cuda::Path::kMma);
   check(test, c, nameOf(problem), allowed);
   cuda::setPath(cuda::Path::kGeneral);
   check(test, c, nameOf(problem) + " general", allowed);
-  cuda::setPath(before);
+  cuda::setPath(before), cuda::setAnchorChunk(0);
 }
 
 void refusals(Selftest& test) {
@@ -115,7 +130,7 @@ void checkAnchorAttention(Selftest& test) {
   for (const Precision precision : {kSingle, kHalf}) {
     const double allowed = precision == kSingle ? 5e-5 : 3e-2;
     const auto with = [&](AnchorProblem p, double factor = 1) {
-      if (test.small() && (p.width > 128 || p.perClass > 128)) return;
+      if (test.small() && (p.width > 320 || p.perClass > 128)) return;
       p.precision = precision;
       check(test, p, factor * allowed);
     };
@@ -140,6 +155,11 @@ void checkAnchorAttention(Selftest& test) {
     with({7, 10, 5, 16, kSingle, false, 1, 0});
     with({7, 10, 5, 36, kSingle, false, 1, 1, 0, 1, 1});
     with({33, 10, 17, 67, kSingle, false, 1, 1, 0, 1, 3});
+    // Several tiles of images and of classes; products of many steps; several parts of a table.
+    with({129, 9, 40, 100});
+    with({3, 6, 64, 300});
+    with({131, 23, 30, 70, kSingle, false, 1, 1, 0, 1, 0, 150});
+    with({20, 11, 64, 36, kSingle, true, 1, 1, 0.5f, 0.2f, 1, 64});
   }
   refusals(test);
 }
@@ -191,16 +211,28 @@ void timeAnchorAttention(Selftest& test) {
       const double flops = 4.0 * static_cast<double>(size.batch * rows) * static_cast<double>(d);
       const double bytes = static_cast<double>(rows * d) * (half ? 2 : 4);
       const char* kind = half ? "bf16" : "fp32";
-      const double ahead = test.median(11, [&] { return cuda::anchorAttention(device, forward); });
-      test.timing({"anchor-attention", size.name, kind, ahead, flops, bytes,
-                   cuda::anchorAttentionWorkspace(device, *table, size.batch, false)});
-      const double both = test.median(11, [&] {
-        VLLTR_RETURN_IF_ERROR(cuda::anchorAttention(device, forward));
-        return cuda::anchorAttention(device, backward);
-      });
-      // The gradient reads the table twice.
-      test.timing({"anchor-attention, both", size.name, kind, both, 3 * flops, 3 * bytes,
-                   cuda::anchorAttentionWorkspace(device, *table, size.batch, true)});
+      const auto time = [&](const char* way) {
+        test.qualify(way);
+        const double ahead = test.median(11, [&] { return cuda::anchorAttention(device, forward); });
+        test.timing({"anchor-attention", size.name, kind, ahead, flops, bytes,
+                     cuda::anchorAttentionWorkspace(device, *table, size.batch, false)});
+        const double both = test.median(11, [&] {
+          VLLTR_RETURN_IF_ERROR(cuda::anchorAttention(device, forward));
+          return cuda::anchorAttention(device, backward);
+        });
+        // The gradient reads the table twice.
+        test.timing({"anchor-attention, both", size.name, kind, both, 3 * flops, 3 * bytes,
+                     cuda::anchorAttentionWorkspace(device, *table, size.batch, true)});
+        test.qualify("");
+      };
+      if (!cuda::takesHopper(device)) {
+        time("");
+        continue;
+      }
+      const cuda::Path before = cuda::path();
+      cuda::setPath(cuda::Path::kUntried), time(", Hopper");
+      cuda::setPath(cuda::Path::kMma), time(", mma.sync");
+      cuda::setPath(before);
     }
   }
 }

@@ -28,6 +28,7 @@ struct AnchorProblem {
   float common = 0;    // of a vector that the anchors of a class share
   float within = 1;    // of each anchor around it
   int64_t offset = 0;  // of all arrays, in floats from an aligned address
+  int64_t chunk = 0;   // anchors that are gone through at once; 0: as many as suit the card
 };
 
 inline std::string nameOf(const AnchorProblem& p) {
@@ -35,7 +36,7 @@ inline std::string nameOf(const AnchorProblem& p) {
          std::to_string(p.perClass) + "x" + std::to_string(p.width) +
          (p.precision == Precision::kFloat32 ? " fp32" : " bf16") + (p.detachNorm ? " detached" : "") +
          (p.common != 0 ? " clustered" : "") + (p.spread != 1 ? " spread" : "") +
-         (p.logitScale != 1 ? " scaled" : "");
+         (p.logitScale != 1 ? " scaled" : "") + (p.chunk != 0 ? " in chunks" : "");
 }
 
 struct AnchorCase {

@@ -89,7 +89,7 @@ SelftestReport::Op runOp(Device& device, const Checked& checked, const SelftestO
     run(test, checked, options.bench);
     if (checked.paths && cuda::takesHopper(device)) {
       const cuda::Path before = cuda::path();
-      cuda::setPath(cuda::Path::kGeneral);
+      cuda::setPath(cuda::Path::kMma);
       test.qualify(", mma.sync");
       run(test, checked, options.bench);
       cuda::setPath(before);

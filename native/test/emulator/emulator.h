@@ -46,6 +46,8 @@ void run(const Launch& launch, const std::function<void()>& body);
 void syncBlock();
 void syncThreads(int barrier, unsigned threads);
 void syncCluster();
+/** Counts as come to a barrier of `threads`, and goes on. */
+void arriveThreads(int barrier, unsigned threads);
 /** Of the warp: its lanes see what the others wrote before. */
 void syncWarp();
 /** Lets other fibers run; as long as `over` is false. */

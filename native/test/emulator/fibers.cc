@@ -274,6 +274,12 @@ void syncBlock() {
 
 void syncThreads(int barrier, unsigned threads) { meetAt(block().barriers[barrier], threads); }
 
+void arriveThreads(int barrier, unsigned threads) {
+  Meeting& at = block().barriers[barrier];
+  if (at.came == threads) fault("more threads arrive at barrier %d than the %u it is for", barrier, threads);
+  if (come(at, threads)) open(at);
+}
+
 void syncCluster() { meetAt(state.cluster, state.count); }
 
 void syncWarp() {

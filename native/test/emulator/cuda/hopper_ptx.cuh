@@ -53,6 +53,9 @@ inline void synchronizeCluster() { emulator::syncCluster(); }
 inline void synchronizeThreads(int barrier, int threads) {
   emulator::syncThreads(barrier, static_cast<unsigned>(threads));
 }
+inline void arriveThreads(int barrier, int threads) {
+  emulator::arriveThreads(barrier, static_cast<unsigned>(threads));
+}
 template <int kRegisters>
 void giveRegisters() {}
 template <int kRegisters>

@@ -32,6 +32,8 @@ inline uint32_t roundPair(float first, float second) {
   return roundToBfloat16(first) | static_cast<uint32_t>(roundToBfloat16(second)) << 16;
 }
 
+inline int threadNumber() { return static_cast<int>(threadIdx.x); }
+
 inline float exp2Fast(float x) {
   const float y = exp2f(x);
   return y < 0x1p-126f ? 0.f : y;  // NaN goes on
