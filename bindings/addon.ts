@@ -17,7 +17,8 @@ export interface Addon extends PictureAddon {
 
   /**
    * Checks the kernels of an op of `cuda().checked` on a card, on libuv's pool, with inputs drawn from `seed`; gives a
-   * `SelftestReport` as JSON. @param bench whether timings are taken too
+   * `SelftestReport` as JSON. On device -1 an op of `info().checked`, the processor's kernels of the instruction set in use.
+   * @param bench whether timings are taken too, on a card
    */
   selftest(device: number, op: string, seed: number, bench: boolean): Promise<string>;
 
@@ -218,6 +219,8 @@ export interface AddonInfo {
   readonly isa: Isa;
   /** Those that this processor has, best first. */
   readonly available: readonly Isa[];
+  /** Ops that `selftest` knows on the processor. */
+  readonly checked: readonly string[];
   /** Size of the thread pool; `VLLTR_THREADS` sets it. */
   readonly threads: number;
   /** The library that JPEGs are decoded by, and its version; empty where the addon was built without. */

@@ -1,4 +1,6 @@
-// What the addon tells of cards, and what a self-test on one found.
+// What the addon tells of cards, and what a self-test found there or on the processor.
+
+import type { Isa } from './addon.js';
 
 export interface CudaInfo {
   /** Whether this build has CUDA kernels. */
@@ -24,7 +26,10 @@ export interface CudaCard {
 export interface SelftestReport {
   readonly ok: boolean;
   readonly seed: number;
-  readonly card: CudaCard & { readonly multiprocessors: number; readonly runtime: string };
+  /** Of a card's kernels. */
+  readonly card?: CudaCard & { readonly multiprocessors: number; readonly runtime: string };
+  /** Of the processor's. */
+  readonly processor?: { readonly isa: Isa; readonly threads: number };
   readonly ops: readonly SelftestOp[];
 }
 

@@ -8,6 +8,7 @@
 #include "node/arguments.h"
 #include "node/environment.h"
 #include "node/methods.h"
+#include "selftest/report.h"
 #include "tensorflow/register.h"
 #include "vlltr/isa.h"
 #include "vlltr/pictures.h"
@@ -24,9 +25,12 @@ Napi::Value info(const Napi::CallbackInfo& info) {
   if (const Status status = ThreadPool::shared(&pool); !status.ok()) throwStatus(env, status);
   Napi::Array available = Napi::Array::New(env);
   for (const Isa each : availableIsas()) available.Set(available.Length(), isaName(each));
+  Napi::Array checked = Napi::Array::New(env);
+  for (const std::string& op : cpuSelftestOps()) checked.Set(checked.Length(), op);
   Napi::Object result = Napi::Object::New(env);
   result.Set("isa", isaName(isa));
   result.Set("available", available);
+  result.Set("checked", checked);
   result.Set("threads", pool->threads());
   result.Set("jpeg", jpegLibrary());
   result.Set("calls", static_cast<double>(Environment::of(env).calls));

@@ -7,9 +7,7 @@
 #include "node/async.h"
 #include "node/environment.h"
 #include "node/methods.h"
-#if defined(VLLTR_CUDA)
 #include "selftest/report.h"
-#endif
 
 namespace vlltr::node {
 namespace {
@@ -69,17 +67,19 @@ Napi::Value selftest(const Napi::CallbackInfo& info) {
   const auto seed = static_cast<uint64_t>(arguments.number(2, "seed"));
   const bool bench = arguments.boolean(3, "bench");
   if (!arguments.status().ok()) throwStatus(info.Env(), arguments.status());
-#if defined(VLLTR_CUDA)
   const auto report = std::make_shared<SelftestReport>();
-  return Async::run(
-      info.Env(),
-      [=] { return runSelftest({{op}, seed, device, bench}, [](const std::string&) {}, report.get()); },
-      [=](Napi::Env env) { return Napi::String::New(env, report->json()); });
+  const auto run = [=] {
+    const SelftestOptions options = {{op}, seed, device, bench};
+    const auto silent = [](const std::string&) {};
+    if (device < 0) return runCpuSelftest(options, silent, report.get());
+#if defined(VLLTR_CUDA)
+    return runSelftest(options, silent, report.get());
 #else
-  static_cast<void>(device), static_cast<void>(seed), static_cast<void>(bench);
-  int cards = 0;
-  throwStatus(info.Env(), Device::count(&cards));
+    int cards = 0;
+    return Device::count(&cards);
 #endif
+  };
+  return Async::run(info.Env(), run, [=](Napi::Env env) { return Napi::String::New(env, report->json()); });
 }
 
 }  // namespace vlltr::node

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "cuda/adamw.h"
 #include "selftest/guarded.h"
 #include "selftest/selftest.h"
 #include "test/random.h"
@@ -24,7 +23,7 @@ struct Problem {
   int64_t offset = 0, gradOffset = 0;  // of the arrays from an aligned address
 };
 
-/** A state with its gradients, here and on the device; every parameter is treated in a way of its own. */
+/** A state with its gradients, here and on the target; every parameter is treated in a way of its own. */
 struct Case {
   Problem problem;
   std::vector<Floats> grads;
@@ -55,16 +54,16 @@ struct Case {
     call.size = static_cast<int64_t>(params.size());
   }
 
-  Status place(Device& device) {
+  Status place(Target& target) {
     grad.resize(grads.size());
     for (size_t i = 0; i < grads.size(); ++i) {
-      VLLTR_RETURN_IF_ERROR(grad[i].make(device, grads[i], problem.gradOffset));
+      VLLTR_RETURN_IF_ERROR(grad[i].make(target, grads[i], problem.gradOffset));
       call.parameters[i].grad = grad[i].data();
     }
     const Floats* values[] = {&params, &m, &v};
-    for (int i = 0; i < 3; ++i) VLLTR_RETURN_IF_ERROR(inputs[i].make(device, *values[i], problem.offset));
+    for (int i = 0; i < 3; ++i) VLLTR_RETURN_IF_ERROR(inputs[i].make(target, *values[i], problem.offset));
     for (int i = 0; i < 4; ++i) {
-      VLLTR_RETURN_IF_ERROR(outputs[i].make(device, i < 3 ? call.size : 1, problem.offset));
+      VLLTR_RETURN_IF_ERROR(outputs[i].make(target, i < 3 ? call.size : 1, problem.offset));
     }
     call.params = inputs[0].data(), call.m = inputs[1].data(), call.v = inputs[2].data();
     call.newParams = outputs[0].data(), call.newM = outputs[1].data(), call.newV = outputs[2].data();
@@ -72,9 +71,9 @@ struct Case {
     return Status();
   }
 
-  Status run(Device& device) {
+  Status run(Target& target) {
     for (Guarded& output : outputs) VLLTR_RETURN_IF_ERROR(output.poison());
-    VLLTR_RETURN_IF_ERROR(cuda::adamw(device, call));
+    VLLTR_RETURN_IF_ERROR(target.adamw(call));
     Floats* values[] = {&newParams, &newM, &newV, &gradNorm};
     for (int i = 0; i < 4; ++i) VLLTR_RETURN_IF_ERROR(outputs[i].get(values[i]));
     return Status();
@@ -126,10 +125,10 @@ void compare(Selftest& test, const std::string& what, const Case& c) {
 void check(Selftest& test, const std::string& what, const Problem& problem) {
   Case c(test, problem);
   const std::string name = "adamw " + what;
-  if (!test.ok(name, c.place(test.device())) || !test.ok(name, c.run(test.device()))) return;
+  if (!test.ok(name, c.place(test.target())) || !test.ok(name, c.run(test.target()))) return;
   compare(test, name, c);
   const Floats before[] = {c.newParams, c.newM, c.newV, c.gradNorm};
-  if (!test.ok(name + " again", c.run(test.device()))) return;
+  if (!test.ok(name + " again", c.run(test.target()))) return;
   const Floats* after[] = {&c.newParams, &c.newM, &c.newV, &c.gradNorm};
   int differ = 0;
   for (int i = 0; i < 4; ++i) differ += before[i] != *after[i];
@@ -140,7 +139,7 @@ void check(Selftest& test, const std::string& what, const Problem& problem) {
 void notANumber(Selftest& test, double clipNorm) {
   Case c(test, {{3, 40000}, clipNorm});
   c.grads[1][5] = std::numeric_limits<float>::quiet_NaN();
-  if (!test.ok("adamw NaN", c.place(test.device())) || !test.ok("adamw NaN", c.run(test.device()))) return;
+  if (!test.ok("adamw NaN", c.place(test.target())) || !test.ok("adamw NaN", c.run(test.target()))) return;
   int64_t wrong = std::isnan(c.gradNorm[0]) ? 0 : 1;
   for (const Floats* values : {&c.newParams, &c.newM, &c.newV}) {
     for (size_t i = 0; i < values->size(); ++i) {
@@ -181,44 +180,11 @@ void checkAdamw(Selftest& test) {
   notANumber(test, kInfinity);
   notANumber(test, 1.0);
   Case c(test, {{5, 8}});
-  if (!test.ok("adamw refusals", c.place(test.device()))) return;
+  if (!test.ok("adamw refusals", c.place(test.target()))) return;
   c.call.beta1 = 1;
-  test.refused("adamw beta1 1", cuda::adamw(test.device(), c.call), Code::kInvalidArgument);
+  test.refused("adamw beta1 1", test.target().adamw(c.call), Code::kInvalidArgument);
   c.call.beta1 = 0.9, c.call.newM = const_cast<float*>(c.call.m);
-  test.refused("adamw overlap", cuda::adamw(test.device(), c.call), Code::kInvalidArgument);
-}
-
-void timeAdamw(Selftest& test) {
-  constexpr int64_t kWidth = 768, kSize = 90'000'000;
-  Device& device = test.device();
-  for (const double clip : {kInfinity, 1.0}) {
-    // As a ViT has them: matrices, with vectors between, and last a scalar and what is left.
-    Adamw call;
-    for (int64_t left = kSize - 1; left > 0;) {
-      const int64_t length = std::min(left, call.parameters.size() % 2 == 0 ? kWidth * kWidth : kWidth);
-      call.parameters.push_back({nullptr, length, 0.05f, 1});
-      left -= length;
-    }
-    call.parameters.push_back({nullptr, 1, 0, 1});
-    call.size = kSize, call.clipNorm = clip, call.learningRate = 1e-4;
-    DeviceMemory memory[7], norm;
-    Status status = norm.reserve(device, sizeof(float));
-    for (DeviceMemory& one : memory) {
-      if (status.ok()) status = one.reserve(device, kSize * int64_t{sizeof(float)});
-      if (status.ok()) status = device.fill(one.as<float>(), 0, kSize * int64_t{sizeof(float)});
-    }
-    if (!test.ok("memory for 90 M parameters", status)) return;
-    const float* grad = memory[0].as<float>();
-    for (AdamwParameter& p : call.parameters) p.grad = grad, grad += p.length;
-    call.params = memory[1].as<float>(), call.m = memory[2].as<float>(), call.v = memory[3].as<float>();
-    call.newParams = memory[4].as<float>(), call.newM = memory[5].as<float>(),
-    call.newV = memory[6].as<float>();
-    call.gradNorm = norm.as<float>();
-    const bool clipped = std::isfinite(clip);
-    const double milliseconds = test.median(11, [&] { return cuda::adamw(device, call); });
-    const double moved = 4.0 * kSize * (clipped ? 8 : 7);
-    test.timing({clipped ? "adamw, clipped" : "adamw", "90M", "fp32", milliseconds, 15.0 * kSize, moved, 0});
-  }
+  test.refused("adamw overlap", test.target().adamw(c.call), Code::kInvalidArgument);
 }
 
 }  // namespace vlltr

@@ -13,7 +13,7 @@
 #include "test/random.h"
 #include "vlltr/anchor_attention.h"
 
-/** One size of the attention to anchors: its inputs, what a device makes of them, what it should. */
+/** One size of the attention to anchors: its inputs, what a target makes of them, what it should. */
 namespace vlltr {
 
 using Floats = std::vector<float>;
@@ -77,7 +77,7 @@ struct AnchorCase {
     refer();
   }
 
-  Status place(Device& device) {
+  Status place(Target& target) {
     Floats padded = anchors_;
     for (size_t c = 0; c < problem.classes; ++c) {  // Padding is never read.
       const auto from = padded.begin() + static_cast<int64_t>(c * problem.perClass * problem.width);
@@ -85,8 +85,7 @@ struct AnchorCase {
                 from + static_cast<int64_t>(problem.perClass * problem.width),
                 std::numeric_limits<float>::quiet_NaN());
     }
-    VLLTR_RETURN_IF_ERROR(AnchorTable::make(
-        device,
+    VLLTR_RETURN_IF_ERROR(target.makeTable(
         {static_cast<int64_t>(problem.classes), static_cast<int64_t>(problem.perClass),
          static_cast<int64_t>(problem.width), padded.data(), wanted.counts.data(), problem.precision},
         &table));
@@ -94,13 +93,13 @@ struct AnchorCase {
       for (size_t b = 0; b < problem.batch && wanted.counts[c] == 0; ++b)
         inputs[7][b * problem.classes + c] = std::numeric_limits<float>::quiet_NaN();
     }
-    for (int i = 0; i < kInputs; ++i) VLLTR_RETURN_IF_ERROR(in[i].make(device, inputs[i], problem.offset));
+    for (int i = 0; i < kInputs; ++i) VLLTR_RETURN_IF_ERROR(in[i].make(target, inputs[i], problem.offset));
     const Doubles* results[] = {&wanted.dx,      &wanted.dwq,          &wanted.dwk, &wanted.dgammaQ,
                                 &wanted.dbetaQ,  &wanted.dgammaK,      nullptr,     &wanted.logits,
                                 &wanted.weights, &wanted.contributions};
     for (int i = 0; i < kOutputs; ++i) {
       const int64_t count = results[i] == nullptr ? 1 : static_cast<int64_t>(results[i]->size());
-      VLLTR_RETURN_IF_ERROR(out[i].make(device, count, problem.offset));
+      VLLTR_RETURN_IF_ERROR(out[i].make(target, count, problem.offset));
     }
     return Status();
   }

@@ -5,11 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "cuda/contrastive.h"
 #include "selftest/contrastive_problem.h"
 #include "selftest/guarded.h"
 
-/** The contrastive op run on a device, whole or by strips of rows as several ranks would. */
+/** The contrastive op run on a target, whole or by strips of rows as several ranks would. */
 namespace vlltr {
 
 struct ContrastiveResults {
@@ -25,26 +24,26 @@ class ContrastiveRun {
   int64_t offset = 0;           // floats of all arrays past an aligned address
   std::vector<int64_t> strips;  // rows of each; empty: one of all
 
-  Status place(Device& device, const ContrastiveProblem& problem, const ContrastiveData& data) {
-    device_ = &device, problem_ = problem, n_ = problem.size;
+  Status place(Target& target, const ContrastiveProblem& problem, const ContrastiveData& data) {
+    target_ = &target, problem_ = problem, n_ = problem.size;
     if (strips.empty()) strips = {n_};
     const std::vector<float> scalars = {data.logitScale, data.teacherLogitScale, data.dloss};
-    VLLTR_RETURN_IF_ERROR(image_.make(device, data.image, offset));
-    VLLTR_RETURN_IF_ERROR(text_.make(device, data.text, offset));
-    VLLTR_RETURN_IF_ERROR(teacherImage_.make(device, data.teacherImage, offset));
-    VLLTR_RETURN_IF_ERROR(teacherText_.make(device, data.teacherText, offset));
-    VLLTR_RETURN_IF_ERROR(scalars_.make(device, scalars, offset));
-    VLLTR_RETURN_IF_ERROR(labels_.reserve(device, n_ * 4));
-    VLLTR_RETURN_IF_ERROR(device.upload(labels_.as<int32_t>(), data.labels.data(), n_ * 4));
-    for (Guarded& side : statistics_) VLLTR_RETURN_IF_ERROR(side.make(device, 3 * n_, offset));
-    VLLTR_RETURN_IF_ERROR(strip_.make(device, 3 * n_, offset));
-    VLLTR_RETURN_IF_ERROR(targetSum_.make(device, 1, offset));
-    VLLTR_RETURN_IF_ERROR(losses_.make(device, 3, offset));
-    VLLTR_RETURN_IF_ERROR(dimage_.make(device, n_ * problem.width, offset));
-    VLLTR_RETURN_IF_ERROR(dtext_.make(device, n_ * problem.width, offset));
-    VLLTR_RETURN_IF_ERROR(dlogitScale_.make(device, 1, offset));
+    VLLTR_RETURN_IF_ERROR(image_.make(target, data.image, offset));
+    VLLTR_RETURN_IF_ERROR(text_.make(target, data.text, offset));
+    VLLTR_RETURN_IF_ERROR(teacherImage_.make(target, data.teacherImage, offset));
+    VLLTR_RETURN_IF_ERROR(teacherText_.make(target, data.teacherText, offset));
+    VLLTR_RETURN_IF_ERROR(scalars_.make(target, scalars, offset));
+    VLLTR_RETURN_IF_ERROR(labels_.reserve(target, n_ * 4));
+    VLLTR_RETURN_IF_ERROR(target.upload(labels_.as<int32_t>(), data.labels.data(), n_ * 4));
+    for (Guarded& side : statistics_) VLLTR_RETURN_IF_ERROR(side.make(target, 3 * n_, offset));
+    VLLTR_RETURN_IF_ERROR(strip_.make(target, 3 * n_, offset));
+    VLLTR_RETURN_IF_ERROR(targetSum_.make(target, 1, offset));
+    VLLTR_RETURN_IF_ERROR(losses_.make(target, 3, offset));
+    VLLTR_RETURN_IF_ERROR(dimage_.make(target, n_ * problem.width, offset));
+    VLLTR_RETURN_IF_ERROR(dtext_.make(target, n_ * problem.width, offset));
+    VLLTR_RETURN_IF_ERROR(dlogitScale_.make(target, 1, offset));
     if (!keep) return Status();
-    return kept_.make(device, (problem.teacherWidth > 0 ? 2 : 1) * n_ * n_, offset);
+    return kept_.make(target, (problem.teacherWidth > 0 ? 2 : 1) * n_ * n_, offset);
   }
 
   Status run(ContrastiveResults* results) {
@@ -98,10 +97,10 @@ class ContrastiveRun {
       call.columnStatistics = statistics(first == 0 ? statistics_[1] : strip_);
       call.targetSum = targetSum_.data();
       call.kept = keptFrom(first);
-      VLLTR_RETURN_IF_ERROR(cuda::contrastive(*device_, call));
+      VLLTR_RETURN_IF_ERROR(target_->contrastive(call));
       if (first > 0) {
         VLLTR_RETURN_IF_ERROR(
-            cuda::mergeContrastive(*device_, n_, call.columnStatistics, statistics(statistics_[1])));
+            target_->mergeContrastive(n_, call.columnStatistics, statistics(statistics_[1])));
       }
       std::vector<float> sum;
       VLLTR_RETURN_IF_ERROR(targetSum_.get(&sum));
@@ -110,7 +109,7 @@ class ContrastiveRun {
     }
     if (strips.size() > 1) {
       const auto sum = static_cast<float>(targets);
-      VLLTR_RETURN_IF_ERROR(device_->upload(targetSum_.data(), &sum, sizeof sum));
+      VLLTR_RETURN_IF_ERROR(target_->upload(targetSum_.data(), &sum, sizeof sum));
     }
     ContrastiveLosses call;
     call.columns = n_;
@@ -118,7 +117,7 @@ class ContrastiveRun {
     call.targetSum = targetSum_.data();
     call.distillWeight = problem_.distillWeight, call.teacher = problem_.teacherWidth > 0;
     call.losses = losses_.data();
-    return cuda::contrastive(*device_, call);
+    return target_->contrastive(call);
   }
 
   Status backward(ContrastiveResults* results) {
@@ -134,7 +133,7 @@ class ContrastiveRun {
       call.dloss = scalars_.data() + 2;
       call.dimage = dimage_.data() + first * problem_.width;
       call.dtext = dtext_.data(), call.dlogitScale = dlogitScale_.data();
-      VLLTR_RETURN_IF_ERROR(cuda::contrastive(*device_, call));
+      VLLTR_RETURN_IF_ERROR(target_->contrastive(call));
       std::vector<float> dtext, dlogitScale;
       VLLTR_RETURN_IF_ERROR(dtext_.get(&dtext));
       VLLTR_RETURN_IF_ERROR(dlogitScale_.get(&dlogitScale));
@@ -145,12 +144,12 @@ class ContrastiveRun {
     return Status();
   }
 
-  Device* device_ = nullptr;
+  Target* target_ = nullptr;
   ContrastiveProblem problem_;
   int64_t n_ = 0;
   Guarded image_, text_, teacherImage_, teacherText_, scalars_, statistics_[2], strip_, targetSum_, losses_,
       dimage_, dtext_, dlogitScale_, kept_;
-  DeviceMemory labels_;
+  TargetMemory labels_;
 };
 
 }  // namespace vlltr

@@ -12,10 +12,10 @@ namespace vlltr {
 struct SelftestOptions {
   std::vector<std::string> ops;  // empty: all
   uint64_t seed = 0;             // of the inputs
-  int device = 0;
-  bool bench = false;    // timings too
-  bool small = false;    // without the sizes that only a card is quick at
-  bool verbose = false;  // says the checks that hold too
+  int device = 0;                // a card
+  bool bench = false;            // timings too
+  bool small = false;            // without the sizes that only a card is quick at
+  bool verbose = false;          // says the checks that hold too
 };
 
 struct SelftestReport {
@@ -27,6 +27,8 @@ struct SelftestReport {
     std::vector<SelftestTiming> timings;
   };
   Card card;
+  std::string isa;  // of the processor, where its kernels were checked; else empty
+  int threads = 0;
   uint64_t seed = 0;
   std::vector<Op> ops;
 
@@ -34,7 +36,8 @@ struct SelftestReport {
   std::string json() const;
 };
 
-/** Names of the ops that this build can check. */
+/** Names of the ops that can be checked on a card. A build without CUDA has neither this nor `runSelftest`.
+ */
 std::vector<std::string> selftestOps();
 
 /**
@@ -42,6 +45,13 @@ std::vector<std::string> selftestOps();
  * they found. kUnavailable: no such device; kInvalidArgument: no such op.
  */
 Status runSelftest(const SelftestOptions& options, const Selftest::Say& say, SelftestReport* report);
+
+/** Names of the ops that can be checked on the processor. */
+std::vector<std::string> cpuSelftestOps();
+
+/** The same of the processor's kernels, of the instruction set in use; `device`, `bench` and `small` mean
+ * nothing. */
+Status runCpuSelftest(const SelftestOptions& options, const Selftest::Say& say, SelftestReport* report);
 
 /** "13.0" of 13000. */
 std::string cudaVersion(int version);

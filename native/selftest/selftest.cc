@@ -51,11 +51,11 @@ double Selftest::median(int repeats, const std::function<Status()>& call) {
   std::vector<float> times;
   for (int i = -2; i < repeats; ++i) {
     float milliseconds = std::numeric_limits<float>::quiet_NaN();
-    Status status = device_.mark(0);
+    Status status = device().mark(0);
     if (status.ok()) status = call();
-    if (status.ok()) status = device_.mark(1);
-    if (status.ok()) status = device_.elapsed(&milliseconds);
-    if (status.ok()) status = device_.synchronize();
+    if (status.ok()) status = device().mark(1);
+    if (status.ok()) status = device().elapsed(&milliseconds);
+    if (status.ok()) status = device().synchronize();
     if (!ok("a timed call", status)) return std::numeric_limits<double>::quiet_NaN();
     if (i >= 0) times.push_back(milliseconds);
   }

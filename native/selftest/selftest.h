@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "vlltr/device.h"
+#include "selftest/target.h"
 
 namespace vlltr {
 
@@ -20,16 +20,18 @@ struct SelftestTiming {
 };
 
 /**
- * Proof on a device that its kernels are right, and how fast they are. Inputs are drawn anew every time,
- * outputs are filled with NaN before each call, references are computed in float64 on the host.
+ * Proof that a card's kernels, or the processor's, are right, and how fast they are. Inputs are drawn anew
+ * every time, outputs are filled with NaN before each call, references are computed in float64 on the host.
  */
 class Selftest {
  public:
   using Say = std::function<void(const std::string& line)>;
-  Selftest(Device& device, uint64_t seed, bool small, Say say)
-      : device_(device), state_(seed | 1), small_(small), say_(std::move(say)) {}
+  Selftest(Target& target, uint64_t seed, bool small, Say say)
+      : target_(target), state_(seed | 1), small_(small), say_(std::move(say)) {}
 
-  Device& device() { return device_; }
+  Target& target() { return target_; }
+  /** Of checks and timings that are for a card alone. */
+  Device& device() { return *target_.card(); }
   /** Whether sizes that only a card is quick at are left out. */
   bool small() const { return small_; }
   uint64_t seed();
@@ -50,7 +52,7 @@ class Selftest {
   const std::vector<SelftestTiming>& timings() const { return timings_; }
 
  private:
-  Device& device_;
+  Target& target_;
   uint64_t state_;
   bool small_;
   Say say_;

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import type { Addon } from '../../../bindings/addon.js';
-import type { SelftestReport, SelftestTiming } from '../../../bindings/cuda.js';
+import type { SelftestOp, SelftestReport, SelftestTiming } from '../../../bindings/cuda.js';
 import { loadAddon } from '../../../bindings/load.js';
 import { check } from '../../errors.js';
 import { describeCards } from '../../runtime/cards.js';
+import { checkProcessor } from '../../runtime/processorChecks.js';
 import { green, print, red, say, table, yellow } from '../terminal.js';
 
 /** The options of the command line. */
@@ -20,32 +21,69 @@ export interface SelftestCommand {
 export async function run(
   options: SelftestCommand,
   _command?: unknown,
-  addon: Pick<Addon, 'cuda' | 'selftest'> = loadAddon(),
+  addon: Pick<Addon, 'cuda' | 'info' | 'selftest'> = loadAddon(),
+  ofProcessor = checkProcessor,
 ): Promise<void> {
-  if (options.device === 'cpu') return say(`${yellow('skipped')}: device cpu was chosen`);
+  const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
+  if (options.device === 'cpu') return runOnProcessor(options, seed, addon, ofProcessor);
   const cuda = addon.cuda();
   if (cuda.cards.length === 0) {
     check(options.device !== 'cuda', 'ERR_BACKEND', () => `There is no card to check: ${cuda.why}.`);
     return say(`${yellow('skipped')}: no card to check (${cuda.why})`);
   }
   say(describeCards(cuda));
-  const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   say(`seed ${seed}`);
   let report: SelftestReport | undefined;
   for (const op of options.op ?? cuda.checked) {
     // An op at a time, so that something is said meanwhile.
     const one = JSON.parse(await addon.selftest(options.card, op, seed, options.bench ?? false)) as SelftestReport;
     report = report ? { ...report, ok: report.ok && one.ok, ops: [...report.ops, ...one.ops] } : one;
-    for (const { name, passed, failed, seconds, failures } of one.ops) {
-      for (const failure of failures) say(`  ${red('failed')} ${failure}`);
-      const outcome = failed ? red(`${failed} failed`) : green('all hold');
-      say(`${name}: ${passed + failed} checks, ${outcome} (${seconds.toFixed(1)} s)`);
-    }
+    for (const found of one.ops) tell(found.name, found);
   }
   const timings = report?.ops.flatMap((op) => op.timings) ?? [];
   if (timings.length > 0) print(timingTable(timings));
   if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
   if (!report?.ok) process.exitCode = 1;
+}
+
+/** Every instruction set that the processor has, or the one that VLLTR_ISA names. */
+async function runOnProcessor(
+  options: SelftestCommand,
+  seed: number,
+  addon: Pick<Addon, 'info'>,
+  ofProcessor: typeof checkProcessor,
+): Promise<void> {
+  const { isa: chosen, available, checked, threads } = addon.info();
+  const ops = options.op ?? checked;
+  for (const op of ops) {
+    check(checked.includes(op), 'ERR_USAGE', () => `--op is "${op}", expected one of: ${checked.join(', ')}`);
+  }
+  say(`${threads} ${threads === 1 ? 'thread' : 'threads'}, seed ${seed}`);
+  let ok = true;
+  const isas = [];
+  for (const isa of process.env.VLLTR_ISA ? [chosen] : available) {
+    const found: SelftestOp[] = [];
+    for (const op of ops) {
+      const report = await ofProcessor(isa, op, seed);
+      if (typeof report === 'string') {
+        say(`${isa} ${op}: ${red('failed')}: ${report}`);
+        found.push({ name: op, passed: 0, failed: 1, seconds: 0, failures: [report], timings: [] });
+      } else {
+        for (const one of report.ops) tell(`${isa} ${one.name}`, one);
+        found.push(...report.ops);
+      }
+    }
+    ok &&= found.every(({ failed }) => failed === 0);
+    isas.push({ isa, ops: found });
+  }
+  if (options.json) writeFileSync(options.json, `${JSON.stringify({ ok, seed, threads, isas }, null, 2)}\n`);
+  if (!ok) process.exitCode = 1;
+}
+
+function tell(name: string, { passed, failed, seconds, failures }: SelftestOp): void {
+  for (const failure of failures) say(`  ${red('failed')} ${failure}`);
+  const outcome = failed ? red(`${failed} failed`) : green('all hold');
+  say(`${name}: ${passed + failed} checks, ${outcome} (${seconds.toFixed(1)} s)`);
 }
 
 function timingTable(timings: readonly SelftestTiming[]): string {
