@@ -97,7 +97,10 @@ export interface Addon extends PictureAddon {
 
   deleteAnchorTable(table: number): void;
 
-  /** Logits [B·C] of the attention of images x [B·D] to a table's anchors; wq, wk [D·D]; logitScale [1]. Fills logits. */
+  /**
+   * Logits [B·C] of the attention of images x [B·D] to a table's anchors; wq, wk [D·D]; logitScale [1]. Fills logits and
+   * `kept`, which is empty or holds the scores for the gradient: 2 for each valid anchor and image, B rounded up to 16.
+   */
   anchorAttentionForward(
     table: number,
     x: Float32Array,
@@ -108,9 +111,10 @@ export interface Addon extends PictureAddon {
     gammaK: Float32Array,
     logitScale: Float32Array,
     logits: Float32Array,
+    kept: Float32Array,
   ): void;
 
-  /** Its gradient, from the upstream gradient dlogits [B·C]; fills the rest. */
+  /** Its gradient, from what the forward pass kept, or nothing, and dlogits [B·C]; fills the rest. */
   anchorAttentionBackward(
     table: number,
     x: Float32Array,
@@ -121,6 +125,7 @@ export interface Addon extends PictureAddon {
     gammaK: Float32Array,
     logitScale: Float32Array,
     detachNorm: boolean,
+    kept: Float32Array,
     dlogits: Float32Array,
     dx: Float32Array,
     dwq: Float32Array,

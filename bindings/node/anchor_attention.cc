@@ -1,5 +1,7 @@
 #include "vlltr/anchor_attention.h"
 
+#include <limits>
+
 #include "anchor_tables.h"
 #include "node/async.h"
 #include "node/environment.h"
@@ -44,6 +46,13 @@ struct Call {
                     return device ? hosted::anchorAttention(*device, attention) : anchorAttention(attention);
                   });
   }
+  /** What the forward pass keeps, or null where the array is empty. */
+  float* kept(size_t index) {
+    if (arguments.length(index, "kept") == 0) return nullptr;
+    const int64_t batch = pairs / table->classes();
+    return arguments.floats(index, "kept",
+                            anchorAttentionKept(*table, batch, std::numeric_limits<int64_t>::max()));
+  }
   bool ready() const { return arguments.status().ok() && found.ok(); }
 };
 
@@ -85,7 +94,10 @@ Napi::Value deleteAnchorTable(const Napi::CallbackInfo& info) {
 Napi::Value anchorAttentionForward(const Napi::CallbackInfo& info) {
   AnchorAttentionForward forward;
   Call call("anchorAttentionForward", info, &forward);
-  if (call.ready()) forward.logits = call.arguments.floats(8, "logits", call.pairs);
+  if (call.ready()) {
+    forward.logits = call.arguments.floats(8, "logits", call.pairs);
+    forward.kept = call.kept(9);
+  }
   return call.run(info, forward);
 }
 
@@ -95,14 +107,15 @@ Napi::Value anchorAttentionBackward(const Napi::CallbackInfo& info) {
   if (call.ready()) {
     const int64_t d = call.table->width();
     backward.detachNorm = call.arguments.boolean(8, "detachNorm");
-    backward.dlogits = call.arguments.floats(9, "dlogits", call.pairs);
-    backward.dx = call.arguments.floats(10, "dx", backward.batch * d);
-    backward.dwq = call.arguments.floats(11, "dwq", d * d);
-    backward.dwk = call.arguments.floats(12, "dwk", d * d);
-    backward.dgammaQ = call.arguments.floats(13, "dgammaQ", d);
-    backward.dbetaQ = call.arguments.floats(14, "dbetaQ", d);
-    backward.dgammaK = call.arguments.floats(15, "dgammaK", d);
-    backward.dlogitScale = call.arguments.floats(16, "dlogitScale", 1);
+    backward.kept = call.kept(9);
+    backward.dlogits = call.arguments.floats(10, "dlogits", call.pairs);
+    backward.dx = call.arguments.floats(11, "dx", backward.batch * d);
+    backward.dwq = call.arguments.floats(12, "dwq", d * d);
+    backward.dwk = call.arguments.floats(13, "dwk", d * d);
+    backward.dgammaQ = call.arguments.floats(14, "dgammaQ", d);
+    backward.dbetaQ = call.arguments.floats(15, "dbetaQ", d);
+    backward.dgammaK = call.arguments.floats(16, "dgammaK", d);
+    backward.dlogitScale = call.arguments.floats(17, "dlogitScale", 1);
   }
   return call.run(info, backward);
 }

@@ -1,5 +1,8 @@
 #include "vlltr/anchor_attention.h"
 
+#include <limits>
+#include <string>
+
 #include "anchor_tables.h"
 #include "tensorflow/kernel.h"
 #include "tensorflow/register.h"
@@ -7,9 +10,10 @@
 namespace vlltr::tensorflow {
 namespace {
 
-// Inputs of both ops; the gradient has dlogits behind them. `counts` says the number of classes to shape
-// inference.
-enum { kTable, kCounts, kX, kWq, kWk, kGammaQ, kBetaQ, kGammaK, kLogitScale, kDlogits };
+// Inputs of both ops, and those behind them. `counts` says the number of classes to shape inference, and
+// `kept_size`, [K, 0], how much the forward pass keeps for the gradient.
+enum { kTable, kCounts, kX, kWq, kWk, kGammaQ, kBetaQ, kGammaK, kLogitScale, kKeptSize };
+enum { kDlogits = kKeptSize, kKept };
 
 struct Settings {
   bool detachNorm;
@@ -54,12 +58,26 @@ Status readInputs(KernelCall& kernel, std::shared_ptr<const AnchorTable>* table,
   return kernel.input(kLogitScale, "logit_scale", {}, &call->logitScale);
 }
 
+Status checkKept(const AnchorAttentionInputs& call, int64_t kept) {
+  const int64_t all = anchorAttentionKept(*call.table, call.batch, std::numeric_limits<int64_t>::max());
+  if (kept == 0 || kept == all) return Status();
+  return invalidArgument("there is room for " + std::to_string(kept) + " kept elements, expected 0 or " +
+                         std::to_string(all));
+}
+
 void forward(void*, TF_OpKernelContext* context) {
   guarded(context, [&](KernelCall& kernel) -> Status {
     AnchorAttentionForward call;
     std::shared_ptr<const AnchorTable> table;
     VLLTR_RETURN_IF_ERROR(readInputs(kernel, &table, &call));
+    Shape kept;
+    const float* nothing = nullptr;
+    VLLTR_RETURN_IF_ERROR(kernel.input(kKeptSize, &nothing, &kept));
+    if (kept.size() != 2) return invalidArgument("kept_size is " + format(kept) + ", expected [K, 0]");
+    VLLTR_RETURN_IF_ERROR(checkKept(call, kept[0]));
     VLLTR_RETURN_IF_ERROR(kernel.output(0, {call.batch, table->classes()}, &call.logits));
+    VLLTR_RETURN_IF_ERROR(kernel.output(1, {kept[0]}, &call.kept));
+    if (kept[0] == 0) call.kept = nullptr;
     return anchorAttention(call);
   });
 }
@@ -72,6 +90,10 @@ void backward(void* settings, TF_OpKernelContext* context) {
     const int64_t d = table->width();
     call.detachNorm = static_cast<Settings*>(settings)->detachNorm;
     VLLTR_RETURN_IF_ERROR(kernel.input(kDlogits, "dlogits", {call.batch, table->classes()}, &call.dlogits));
+    Shape kept;
+    VLLTR_RETURN_IF_ERROR(kernel.input(kKept, &call.kept, &kept));
+    VLLTR_RETURN_IF_ERROR(checkKept(call, elements(kept)));
+    if (elements(kept) == 0) call.kept = nullptr;
     VLLTR_RETURN_IF_ERROR(kernel.output(0, {call.batch, d}, &call.dx));
     VLLTR_RETURN_IF_ERROR(kernel.output(1, {d, d}, &call.dwq));
     VLLTR_RETURN_IF_ERROR(kernel.output(2, {d, d}, &call.dwk));
@@ -87,6 +109,7 @@ void forwardShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   ShapeCall shapes(context, status);
   TF_ShapeHandle* x = shapes.withRank(shapes.input(kX), 2);
   shapes.output(0, shapes.concatenated(shapes.slice(x, 0, 1), shapes.withRank(shapes.input(kCounts), 1)));
+  shapes.output(1, shapes.slice(shapes.withRank(shapes.input(kKeptSize), 2), 0, 1));
 }
 
 void backwardShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
@@ -98,16 +121,17 @@ void backwardShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
 }  // namespace
 
 std::vector<OpDefinition> anchorAttentionOps() {
-  const std::vector<const char*> inputs = {"table: int32",  "counts: int32",  "x: float",
-                                           "wq: float",     "wk: float",      "gamma_q: float",
-                                           "beta_q: float", "gamma_k: float", "logit_scale: float"};
+  std::vector<const char*> inputs = {"table: int32",  "counts: int32",  "x: float",
+                                     "wq: float",     "wk: float",      "gamma_q: float",
+                                     "beta_q: float", "gamma_k: float", "logit_scale: float"};
   std::vector<const char*> gradientInputs = inputs;
-  gradientInputs.push_back("dlogits: float");
+  inputs.push_back("kept_size: float");
+  for (const char* input : {"dlogits: float", "kept: float"}) gradientInputs.push_back(input);
   return {
       {"VlltrAnchorAttention",
        {},
        inputs,
-       {"logits: float"},
+       {"logits: float", "kept: float"},
        forwardShapes,
        {{"CPU", nullptr, forward, nullptr}}},
       {"VlltrAnchorAttentionGrad",

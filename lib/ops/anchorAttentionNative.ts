@@ -9,20 +9,25 @@ import { onHostArrays } from './hostArrays.js';
 /** x, wq, wk, γ_q, β_q, γ_k, logitScale: what a kernel is given besides the table. */
 type Operands = tf.Tensor[];
 
-/** A native implementation of both directions. */
-interface Implementation {
-  forward(table: NativeTable, operands: Operands): tf.Tensor;
-  /** Gradients of the operands, in their order. */
-  backward(table: NativeTable, operands: Operands, dy: tf.Tensor, detachNorm: boolean): tf.Tensor[];
-}
+/** From the upstream gradient, the operands and what was kept: gradients of the operands, in their order. */
+type Gradient = (dy: tf.Tensor, operands: Operands, kept: tf.Tensor[]) => tf.Tensor[];
 
-/** As ops of the addon inside TensorFlow, on its own buffers; `counts` tells shape inference the number of classes. */
-const tensorflow: Implementation = {
-  forward: (table, operands) => executeOp('VlltrAnchorAttention', [], [...handle(table), ...operands], 1)[0]!,
-  backward: (table, operands, dy, detachNorm) => {
+/** A native implementation: the logits, the tensors that the gradient needs besides the operands, and the gradient. */
+type Implementation = (
+  table: NativeTable,
+  operands: Operands,
+  options: { detachNorm: boolean; keptElements: number },
+) => { logits: tf.Tensor; kept: tf.Tensor[]; gradient: Gradient };
+
+/** As ops of the addon inside TensorFlow, on its own buffers; `counts` and an empty tensor are for shape inference. */
+const tensorflow: Implementation = (table, operands, { detachNorm, keptElements }) => {
+  const size = tf.zeros([keptElements, 0]);
+  const [logits, ...kept] = executeOp('VlltrAnchorAttention', [], [...handle(table), ...operands, size], 2);
+  const gradient: Gradient = (dy, operands, kept) => {
     const attributes = [attr.bool('detach_norm', detachNorm)];
-    return executeOp('VlltrAnchorAttentionGrad', attributes, [...handle(table), ...operands, dy], 7);
-  },
+    return executeOp('VlltrAnchorAttentionGrad', attributes, [...handle(table), ...operands, dy, ...kept], 7);
+  };
+  return { logits: logits!, kept, gradient };
 };
 
 const handle = ({ number, counts }: NativeTable): tf.Tensor[] => [
@@ -30,29 +35,21 @@ const handle = ({ number, counts }: NativeTable): tf.Tensor[] => [
   tf.tensor1d(counts, 'int32'),
 ];
 
-/** Through Node-API, on typed arrays or the wasm heap. */
-const node: Implementation = {
-  forward: ({ number, counts }, operands) => {
-    const shape = [operands[0]!.shape[0]!, counts.length];
-    return onHostArrays(operands, [shape], (given, [logits]) =>
-      loadAddon().anchorAttentionForward(number, ...(given as SevenArrays), logits!),
-    )[0]!;
-  },
-  backward: ({ number }, operands, dy, detachNorm) =>
-    onHostArrays(
-      [...operands, dy],
-      operands.map(({ shape }) => shape),
-      (given, gradients) => {
-        const [dlogits] = given.splice(7, 1);
-        loadAddon().anchorAttentionBackward(
-          number,
-          ...(given as SevenArrays),
-          detachNorm,
-          dlogits!,
-          ...(gradients as SevenArrays),
-        );
-      },
-    ),
+/** Through Node-API, on typed arrays or the wasm heap. What is kept stays out of the backend's memory. */
+const node: Implementation = ({ number, counts }, operands, { detachNorm, keptElements }) => {
+  const kept = new Float32Array(keptElements);
+  const [logits] = onHostArrays(operands, [[operands[0]!.shape[0]!, counts.length]], (given, [logits]) =>
+    loadAddon().anchorAttentionForward(number, ...(given as SevenArrays), logits!, kept),
+  );
+  const gradient: Gradient = (dy, operands) => {
+    const shapes = operands.map(({ shape }) => shape);
+    return onHostArrays([...operands, dy], shapes, (given, gradients) => {
+      const dlogits = given.pop()!;
+      const [inputs, outputs] = [given as SevenArrays, gradients as SevenArrays];
+      loadAddon().anchorAttentionBackward(number, ...inputs, detachNorm, kept, dlogits, ...outputs);
+    });
+  };
+  return { logits: logits!, kept: [], gradient };
 };
 
 type SevenArrays = [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
@@ -65,28 +62,37 @@ export function anchorAttentionNative(route: 'tensorflow' | 'node', args: Anchor
   const { lnq, lnk, detachNorm = false } = args;
   const table = tableOf(args);
   const implementation = route === 'tensorflow' ? tensorflow : node;
+  // Nothing is kept where nobody asks for a gradient.
+  const keptElements = tf.engine().isTapeOn() ? keptFor(table, args.x.shape[0]) : 0;
   const op = tf.customGrad((...given) => {
     const save = given.pop() as unknown as tf.GradSaveFunc;
     const tensors = given as tf.Tensor[];
     // γ_k's partner β_k changes nothing: the same for all anchors of a class.
-    const operands = tensors.filter((_, i) => i !== BETA_K);
-    save(tensors);
+    const operandsOf = (tensors: tf.Tensor[]) => tensors.filter((_, i) => i !== BETA_K);
+    const { logits, kept, gradient } = implementation(table, operandsOf(tensors), { detachNorm, keptElements });
+    save([...tensors, ...kept]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-      const gradients = implementation.backward(
-        table,
-        saved.filter((_, i) => i !== BETA_K),
-        dy,
-        detachNorm,
-      );
-      gradients.splice(BETA_K, 0, tf.zerosLike(saved[BETA_K]!));
+      const inputs = saved.slice(0, tensors.length);
+      const gradients = gradient(dy, operandsOf(inputs), saved.slice(tensors.length));
+      gradients.splice(BETA_K, 0, tf.zerosLike(inputs[BETA_K]!));
       return gradients;
     };
-    return { value: implementation.forward(table, operands), gradFunc };
+    return { value: logits, gradFunc };
   });
   return tf.tidy(() => {
     const logitScale = toScalar(args.logitScale);
     return op(args.x, args.wq, args.wk, lnq.gamma, lnq.beta, lnk.gamma, lnk.beta, logitScale) as tf.Tensor2D;
   });
+}
+
+/** Scores that the forward pass keeps for the gradient take at most this: 1,000 classes of 64 for 1,024 images. */
+const MOST_KEPT_BYTES = 512 * 2 ** 20;
+
+/** Two scores for each anchor and image, whose number native/ rounds up to 16; or none where they would take too much. */
+function keptFor({ counts }: NativeTable, batch: number): number {
+  const anchors = counts.reduce((sum, count) => sum + count, 0);
+  const elements = 2 * anchors * 16 * Math.ceil(batch / 16);
+  return elements * 4 <= MOST_KEPT_BYTES ? elements : 0;
 }
 
 /** Where β_k stands among the differentiable inputs. */

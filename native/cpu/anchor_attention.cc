@@ -24,17 +24,15 @@ void softmax(const AnchorTile& t) {
   const int64_t stride = 2 * t.columns;
   for (int64_t v = 0; v < t.columns; v += kFloats) {
     FloatVector most = broadcast(-__builtin_inff());
-    float* score = t.scores + v;
+    const float* score = t.scores + v;
     for (int64_t m = 0; m < t.anchors; ++m, score += stride) {
-      const FloatVector logit = load<FloatVector>(score) * t.keyScale[m];
-      store(score, logit);
-      most = simd::larger(logit, most);
+      most = simd::larger(load<FloatVector>(score) * t.keyScale[m], most);
     }
     FloatVector total{}, along{};
     score = t.scores + v;
     float* weight = t.weights + v;
     for (int64_t m = 0; m < t.anchors; ++m, score += stride, weight += t.columns) {
-      const FloatVector e = simd::exp(load<FloatVector>(score) - most);
+      const FloatVector e = simd::exp(load<FloatVector>(score) * t.keyScale[m] - most);
       total += e;
       along += e * load<FloatVector>(score + t.columns);
       store(weight, e);
@@ -63,7 +61,7 @@ void norm(const AnchorTile& t) {
 
 // da = h - (<a, h> / N^2) K a, dl = a (da - <a, da>). The last term is 0 but for rounding unless the norm's
 // gradient is stopped or the norm was clamped, which leaves da = h.
-void gradient(const AnchorTile& t, const float* scale, bool detachNorm, float* dkeys, float* dvalues) {
+void gradient(const AnchorTile& t, const float* scale, bool detachNorm, float* dscores) {
   const int64_t stride = 2 * t.columns;
   for (int64_t v = 0; v < t.columns; v += kFloats) {
     const FloatVector inverse = load<FloatVector>(t.inverseNorm + v);
@@ -74,18 +72,18 @@ void gradient(const AnchorTile& t, const float* scale, bool detachNorm, float* d
     if (detachNorm) slope = FloatVector{};
     FloatVector mean{};
     const float *h = t.scores + t.columns + v, *weight = t.weights + v, *gram = t.gramWeights + v;
-    float *dkey = dkeys + v, *dvalue = dvalues + v;
+    float *dkey = dscores + v, *dvalue = dkey + t.columns;
     for (int64_t m = 0; m < t.anchors; ++m) {
       const FloatVector da =
           load<FloatVector>(h + m * stride) - slope * load<FloatVector>(gram + m * t.columns);
       mean += load<FloatVector>(weight + m * t.columns) * da;
-      store(dkey + m * t.columns, da);
+      store(dkey + m * stride, da);
     }
     for (int64_t m = 0; m < t.anchors; ++m) {
       const FloatVector share = load<FloatVector>(weight + m * t.columns) * factor;
-      const FloatVector da = load<FloatVector>(dkey + m * t.columns);
-      store(dkey + m * t.columns, share * (da - mean) * t.keyScale[m]);
-      store(dvalue + m * t.columns, share);
+      const FloatVector da = load<FloatVector>(dkey + m * stride);
+      store(dkey + m * stride, share * (da - mean) * t.keyScale[m]);
+      store(dvalue + m * stride, share);
     }
   }
 }

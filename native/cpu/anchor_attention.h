@@ -14,7 +14,7 @@ struct AnchorTile {
   int64_t anchors;
   int64_t columns;
   const float* keyScale;  // [anchors]: 1 / (sigma sqrt(D))
-  float* scores;          // [anchors, 2 columns]: u T in the first half, h = <x^, T> in the second
+  const float* scores;    // [anchors, 2 columns]: u T in the first half, h = <x^, T> in the second
   float* weights;         // a
   float* gramWeights;     // K a
   float* along;           // [columns]: <a, h>
@@ -24,15 +24,15 @@ struct AnchorTile {
 /** The kernels of one instruction set. */
 struct AnchorAttentionKernels {
   Isa isa;
-  /** Scales u T in place; fills `weights` and `along`. */
+  /** Fills `weights` and `along`. */
   void (*softmax)(const AnchorTile& tile);
   /** From `weights` and `gramWeights`: fills `inverseNorm`. */
   void (*norm)(const AnchorTile& tile);
   /**
    * What flows back, for an upstream gradient of 1 times `scale` [columns] (exp(logitScale), or times dz):
-   * dScores of u T (`dkeys`) and of h (`dvalues`), [anchors, columns] each.
+   * `dscores` [anchors, 2 columns], as `scores` lie.
    */
-  void (*gradient)(const AnchorTile& tile, const float* scale, bool detachNorm, float* dkeys, float* dvalues);
+  void (*gradient)(const AnchorTile& tile, const float* scale, bool detachNorm, float* dscores);
   /** `rows` [rows, columns] += `row` [columns]. */
   void (*addRow)(int64_t rows, int64_t columns, const float* row, float* to);
   /** `sum` [columns] = the sum of `rows` [rows, columns] over the rows. */

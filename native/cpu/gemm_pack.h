@@ -105,7 +105,8 @@ __attribute__((noinline)) void packEdge(const float* source, int64_t stride, int
 template <class Words, int64_t kRows, int64_t kFirstRow>
 inline void packAcross(const float* first, const float* second, int64_t rows, int32_t* to) {
   constexpr int64_t kCount = smaller(kFloats, kRows - kFirstRow);
-  const int64_t count = smaller(kCount, rows - kFirstRow);
+  // Where the panel ends within a vector there mostly are further rows behind it to load with it.
+  const int64_t count = rows - kFirstRow;
   const IntVector a = loadSome(first + kFirstRow, count);
   const IntVector b = second != nullptr ? loadSome(second + kFirstRow, count) : IntVector{};
   storeWords<kCount>(to + kFirstRow, Words::across(a, b));
@@ -131,8 +132,8 @@ void pack(GemmSource source, int64_t rows, int64_t depth, void* panels) {
           const int64_t k = w * Words::kWidth;
           const float* first = source.data + k * source.stride + row;
           const bool pair = Words::kWidth == 2 && k + 1 < depth;
-          packAcross<Words, kRows, 0>(first, pair ? first + source.stride : nullptr,
-                                      smaller(kRows, rows - row), panelOf(row) + w * kRows);
+          packAcross<Words, kRows, 0>(first, pair ? first + source.stride : nullptr, rows - row,
+                                      panelOf(row) + w * kRows);
         }
       }
     }

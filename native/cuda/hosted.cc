@@ -139,6 +139,7 @@ Status contrastive(Device& device, const ContrastiveBackward& given) {
 Status anchorAttention(Device& device, const AnchorAttentionForward& given) {
   return guarded(kAttention, [&] {
     AnchorAttentionForward call = given;
+    call.kept = nullptr;
     cuda::Staging staging(device, kAttention);
     stageInputs(staging, call);
     staging.out("logits", &call.logits, pairsOf(call));
@@ -149,6 +150,7 @@ Status anchorAttention(Device& device, const AnchorAttentionForward& given) {
 Status anchorAttention(Device& device, const AnchorAttentionBackward& given) {
   return guarded(kAttention, [&] {
     AnchorAttentionBackward call = given;
+    call.kept = nullptr;
     cuda::Staging staging(device, kAttention);
     stageInputs(staging, call);
     const int64_t d = call.table == nullptr ? 0 : call.table->width();

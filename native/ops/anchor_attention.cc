@@ -1,23 +1,22 @@
 #include "vlltr/anchor_attention.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
-#include <exception>
 #include <limits>
 #include <string>
 
 #include "ops/anchor_attention_checks.h"
 #include "ops/anchor_pass.h"
 #include "ops/arguments.h"
+#include "ops/scratch_slots.h"
 #include "vlltr/thread_pool.h"
 
 namespace vlltr {
 namespace {
 
-// Bounds the partial sums of the backward pass, and how often a part takes memory of its own.
-constexpr int64_t kPartialBytes = int64_t{64} << 20;
+// Bounds the partial sums of the backward pass.
+constexpr int64_t kPartialBytes = int64_t{32} << 20;
 constexpr int64_t kMostGroups = 64;
 
 constexpr const char* kOp = "anchorAttention";
@@ -58,30 +57,32 @@ struct Attention {
   template <class Work>
   Status forParts(int64_t groups, bool gradient, Work&& work) const {
     const auto blocks = static_cast<int64_t>(table.blocks.size());
-    std::atomic<bool> failed{false};
-    pool->run(groups * tileCount(), [&](int64_t part) {
+    const AnchorPass layout(table, tiles, gradient);
+    const int64_t parts = groups * tileCount(), count = std::min<int64_t>(parts, pool->threads());
+    Workspace scratch;
+    ScratchSlots slots;
+    if (!slots.make(count) || !scratch.reserve(count * layout.bytes())) {
+      return Status(Code::kResourceExhausted, "anchorAttention: no memory for a block of anchors");
+    }
+    pool->run(parts, [&](int64_t part) {
       const int64_t group = part / tileCount();
-      AnchorPass pass(table, tiles, gradient);
-      if (!pass.reserve()) {
-        failed = true;
-        return;
-      }
+      const ScratchSlots::Held slot(slots);
+      AnchorPass pass = layout;
+      pass.place(scratch.at(slot.number() * layout.bytes()));
       work(pass, group, group * blocks / groups, (group + 1) * blocks / groups,
            tiles.tiles[static_cast<size_t>(part % tileCount())]);
     });
-    if (failed) return Status(Code::kResourceExhausted, "anchorAttention: no memory for a block of anchors");
     return Status();
   }
 
   int64_t groups() const { return std::min<int64_t>(kMostGroups, static_cast<int64_t>(table.blocks.size())); }
 };
 
-/** Calls `use(c, attended)` for the classes of some blocks that have anchors, and `none(c)` for the others.
- */
+/** Calls `use(c, attended)` for the classes of a block that was scored that have anchors, and `none(c)` for
+ * the others. */
 template <class Use, class None>
 void forClasses(const AnchorTable::Data& table, AnchorPass& pass, const AnchorBlock& block,
                 const QueryTile& tile, Use&& use, None&& none) {
-  if (block.rows > 0) pass.score(block, tile);
   for (int64_t c = block.firstClass; c < block.firstClass + block.classes; ++c) {
     if (table.count(c) == 0) {
       none(c);
@@ -128,6 +129,12 @@ void reduce(const Attention& with, int64_t groups, const float* partial, int64_t
 
 }  // namespace
 
+int64_t anchorAttentionKept(const AnchorTable& table, int64_t batch, int64_t limit) {
+  const int64_t perImage = 2 * table.data().rows(), images = wholeVectors(batch);
+  const int64_t most = limit / static_cast<int64_t>(sizeof(float));
+  return perImage > 0 && images > most / perImage ? 0 : perImage * images;
+}
+
 Status anchorAttention(const AnchorAttentionForward& call) {
   VLLTR_RETURN_IF_ERROR(checkInputs(call));
   const AnchorTable::Data& table = call.table->data();
@@ -139,8 +146,10 @@ Status anchorAttention(const AnchorAttentionForward& call) {
       with.groups(), false,
       [&](AnchorPass& pass, int64_t, int64_t first, int64_t end, const QueryTile& tile) {
         for (int64_t i = first; i < end; ++i) {
+          const AnchorBlock& block = table.blocks[static_cast<size_t>(i)];
+          if (block.rows > 0) pass.score(block, tile, call.kept);
           forClasses(
-              table, pass, table.blocks[static_cast<size_t>(i)], tile,
+              table, pass, block, tile,
               [&](int64_t c, const AnchorTile& a) { putLogits(with, tile, c, a, call.logits); },
               [&](int64_t c) { putNone(with, tile, c, call.logits); });
         }
@@ -180,7 +189,9 @@ Status anchorAttention(const AnchorAttentionWeights& call) {
                            for (int64_t b = 0; b < tile.count; ++b) clear(tile.first + b, c, 0);
                          };
                          for (int64_t i = first; i < end; ++i) {
-                           forClasses(table, pass, table.blocks[static_cast<size_t>(i)], tile, explain, none);
+                           const AnchorBlock& block = table.blocks[static_cast<size_t>(i)];
+                           if (block.rows > 0) pass.score(block, tile, nullptr);
+                           forClasses(table, pass, block, tile, explain, none);
                          }
                        });
 }
@@ -212,7 +223,7 @@ Status anchorAttention(const AnchorAttentionBackward& call) {
       groups, true, [&](AnchorPass& pass, int64_t group, int64_t first, int64_t end, const QueryTile& tile) {
         const int64_t part = (&tile - with.tiles.tiles.data()) * groups + group;
         float* const mine = partial + part * tileFloats;
-        std::memset(mine, 0, static_cast<size_t>(tileFloats) * sizeof(float));
+        bool begun = false;
         double total = 0;
         const auto differentiate = [&](int64_t c, const AnchorTile& a) {
           float* const scale = pass.scale();
@@ -225,9 +236,17 @@ Status anchorAttention(const AnchorAttentionBackward& call) {
         };
         for (int64_t i = first; i < end; ++i) {
           const AnchorBlock& block = table.blocks[static_cast<size_t>(i)];
+          if (block.rows == 0) continue;
+          if (call.kept == nullptr) {
+            pass.score(block, tile, nullptr);
+          } else {
+            pass.recall(block, tile, call.kept);
+          }
           forClasses(table, pass, block, tile, differentiate, [](int64_t) {});
-          pass.accumulate(block, tile, mine, mine + tile.width * d);
+          pass.accumulate(block, tile, begun, mine);
+          begun = true;
         }
+        if (!begun) std::memset(mine, 0, static_cast<size_t>(tileFloats) * sizeof(float));
         sums[part] = total;
       }));
   double total = 0;

@@ -25,46 +25,58 @@ struct QueryTiles {
   Workspace memory;
 };
 
+/** A number of images filled up to whole vectors. */
+int64_t wholeVectors(int64_t images);
+
 /** kResourceExhausted: no memory for it. */
 Status makeQueryTiles(const AnchorTable::Data& table, int64_t batch, const AnchorQuery& query,
                       QueryTiles* tiles);
 
 /**
- * The work of one thread on blocks of anchors and a tile of images; see AnchorTile for how arrays lie.
- * `scores` and `weights` hold a whole block.
+ * The work of one thread on blocks of anchors and a tile of images; see AnchorTile for how arrays lie. Scores
+ * and weights are those of a whole block. Owns no memory.
  */
 class AnchorPass {
  public:
   AnchorPass(const AnchorTable::Data& table, const QueryTiles& tiles, bool gradient);
 
-  /** False where the memory cannot be had. */
-  bool reserve();
+  int64_t bytes() const { return bytes_; }
+  /** Where its arrays lie: `bytes()` bytes, aligned to 64. */
+  void place(char* memory) { memory_ = memory; }
 
-  /** Fills `scores` for all anchors of a block. */
-  void score(const AnchorBlock& block, const QueryTile& tile);
+  /** Computes the scores of all anchors of a block; puts them into `kept` (for all blocks and tiles) where
+   * there is one. */
+  void score(const AnchorBlock& block, const QueryTile& tile, float* kept);
+  /** Takes the scores of a block that were kept. */
+  void recall(const AnchorBlock& block, const QueryTile& tile, const float* kept);
   /** The attention of one class of the block that was scored: fills the rest of the class's tile. */
   AnchorTile attend(const AnchorBlock& block, const QueryTile& tile, int64_t c);
   /** What flows back into the scores of that class, for an upstream gradient `scale` [tile.width] times
    * exp(logitScale). */
   void differentiate(const AnchorTile& attended, const float* scale, bool detachNorm);
-  /** Adds the block's share to the gradients of u and x^, [tile.width, D] each. */
-  void accumulate(const AnchorBlock& block, const QueryTile& tile, float* du, float* dunit);
+  /** The block's share of the gradients of u and x^, [2 tile.width, D]; `add`: to what is there. */
+  void accumulate(const AnchorBlock& block, const QueryTile& tile, bool add, float* gradient);
 
   /** [tile.width], for the caller. */
   float* scale() const { return floats(scale_); }
 
  private:
   int64_t take(int64_t bytes);
-  float* floats(int64_t offset) const { return reinterpret_cast<float*>(memory_.at(offset)); }
+  float* floats(int64_t offset) const { return reinterpret_cast<float*>(memory_ + offset); }
+  /** Where a block's scores lie among those of all blocks and tiles. */
+  int64_t keptAt(const AnchorBlock& block, const QueryTile& tile) const {
+    return 2 * (table_.rows() * tile.first + block.firstRow * tile.width);
+  }
   const float* rows(const AnchorBlock& block) const { return table_.blockRows(block, floats(widened_)); }
-  void multiplyMeans(const AnchorBlock& block, const QueryTile& tile, const float* sums, float* gradient);
+  void multiplyMeans(const AnchorBlock& block, const QueryTile& tile, float* gradient);
 
   const AnchorTable::Data& table_;
-  Blocks depths_;
+  Blocks depths_, columns_;  // of the table's width, where it is contracted and where it is not
   int64_t bytes_ = 0;
   int64_t left_, scores_, weights_, gramWeights_, packedWeights_, along_, inverseNorm_, scale_, widened_,
-      means_, dkeys_ = 0, dvalues_ = 0, right_ = 0, sums_ = 0;
-  Workspace memory_;
+      means_, dscores_ = 0, right_ = 0, sums_ = 0;
+  char* memory_ = nullptr;
+  const float* scored_ = nullptr;  // the block's scores
 };
 
 }  // namespace vlltr

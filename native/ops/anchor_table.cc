@@ -22,22 +22,15 @@ constexpr KernelSet<AnchorAttentionKernels> kKernels = VLLTR_KERNEL_SET(kAnchorA
 constexpr KernelSet<LayerNormKernels> kNorms = VLLTR_KERNEL_SET(kLayerNorm);
 constexpr float kNormEpsilon = 1e-5f;
 
-// A block's packed rows are to stay in the L2 cache: 512 KiB or more, 1 MiB or more where there is AVX-512.
-constexpr int64_t kBlockBytes = 320 * 1024, kWideBlockBytes = 800 * 1024;
-
 /** The share of a product with so many rows that whole tiles waste. */
 double waste(int64_t rows, int64_t tileRows) {
   return static_cast<double>((rows + tileRows - 1) / tileRows * tileRows - rows) / static_cast<double>(rows);
 }
 
-/** From class `first` on: as many classes as the cache holds, but rather fewer (down to half) where tiles
- * then fit. */
+/** From class `first` on: as many classes as make a chunk of a product, but rather fewer (down to half) where
+ * tiles then fit. */
 int64_t blockEnd(const AnchorTable::Data& data, int64_t first) {
-  const GemmSide& side = data.product().a;
-  const int64_t tileRows = side.rows;
-  const bool wide = data.gemm->isa == Isa::kAvx512 || data.gemm->isa == Isa::kAvx512Bf16;
-  const int64_t limit = std::max(
-      tileRows, (wide ? kWideBlockBytes : kBlockBytes) / packedBytes(side, tileRows, data.width) * tileRows);
+  const int64_t tileRows = data.product().a.rows, limit = data.gemm->block;
   int64_t best = first + 1, rows = 0;
   double least = std::numeric_limits<double>::infinity();
   for (int64_t c = first; c < data.classes; ++c) {

@@ -48,7 +48,7 @@ ContrastiveTiles::ContrastiveTiles(const ContrastiveInputs& call, const float* k
       kept_(kept),
       product_(gemm.of(call.precision)),
       kernels_(kernels),
-      block_(gemm.block),
+      gemm_(gemm),
       rows_(Blocks(call.rows, gemm.block, product_.a.rows), kRowBlocks),
       columns_(Blocks(call.columns, gemm.block, std::max(kLanes, product_.b.rows)),
                columnBlocks(call, kept == nullptr, gemm.block, columnBytes + kRowBlocks * tileBytes)),
@@ -58,7 +58,7 @@ ContrastiveTiles::ContrastiveTiles(const ContrastiveInputs& call, const float* k
 }
 
 ContrastiveTiles::Matrix ContrastiveTiles::matrix(const ContrastiveFeatures& features) const {
-  const Blocks depths(features.width, block_, std::max(product_.a.depthStep, product_.b.depthStep));
+  const Blocks depths = depthBlocks(gemm_, features.width);
   const float scale =
       features.width > 0 ? static_cast<float>(std::exp(static_cast<double>(*features.logitScale))) : 0;
   return {&features, scale, PackedOperand(product_.a, product_.packA, rows_.groupLines(), depths),

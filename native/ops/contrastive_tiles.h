@@ -76,7 +76,7 @@ class ContrastiveTiles {
   const float* kept_;
   const GemmPrecision& product_;
   const ContrastiveKernels& kernels_;
-  int64_t block_;
+  const GemmKernels& gemm_;
   ContrastiveLines rows_, columns_;
   Matrix matrices_[2];
   int64_t bytes_ = 0;

@@ -47,6 +47,35 @@ Status check(const Gemm& call) {
                     {span("c", call.c, extent(m, n, call.cStride))});
 }
 
+// What is packed at once is to stay in the L3 cache, and need not be found anew by the system in each call.
+constexpr int64_t kSlabFloats = int64_t{4} << 20;
+// But sums go through C once a slab of the depth, and threads want some blocks each.
+constexpr int64_t kLeastDepth = 1024, kLeastBlocks = 8;
+
+/** The product in slabs that are packed and multiplied in turn: of the depth, and of the longer of the two
+ * sides. */
+struct Slabs {
+  Blocks depths, rows, columns;
+
+  Slabs(int64_t m, int64_t n, int64_t k, const GemmKernels& kernels, const GemmPrecision& use)
+      : depths(k, std::max(kLeastDepth, kSlabFloats / (m + n)), depthBlocks(kernels, k).block),
+        rows(m, m > n ? longest(n, kernels) : m, use.a.rows),
+        columns(n, m > n ? n : longest(m, kernels), use.b.rows) {}
+
+ private:
+  /** Lines of the longer side, given those of the other. */
+  int64_t longest(int64_t shorter, const GemmKernels& kernels) const {
+    const int64_t all = kSlabFloats / std::max<int64_t>(1, std::min(depths.block, depths.total));
+    return std::max(all - shorter, kLeastBlocks * kernels.block);
+  }
+};
+
+/** An operand from line `first` and depth `depth` on. */
+GemmSource part(const GemmSource& source, int64_t first, int64_t depth) {
+  const int64_t at = source.transposed ? depth * source.stride + first : first * source.stride + depth;
+  return {source.data + at, source.stride, source.transposed};
+}
+
 }  // namespace
 
 Status gemmKernels(const GemmKernels** kernels) {
@@ -66,30 +95,50 @@ Status gemm(const Gemm& call) {
   const int64_t m = call.rows, n = call.columns, k = call.depth;
   if (m == 0 || n == 0) return Status();
 
-  const Blocks rows(m, kernels->block, use.a.rows), columns(n, kernels->block, use.b.rows);
-  const Blocks depths(k, kernels->block, use.a.depthStep);
-  PackedOperand a(use.a, use.packA, m, depths), b(use.b, use.packB, n, depths);
+  const Slabs slabs(m, n, k, *kernels, use);
+  const Blocks &depths = slabs.depths, &rows = slabs.rows, &columns = slabs.columns;
+  PackedOperand a(use.a, use.packA, rows.block, depthBlocks(*kernels, depths.block));
+  PackedOperand b(use.b, use.packB, columns.block, depthBlocks(*kernels, depths.block));
   Workspace workspace;
   if (!workspace.reserve(a.bytes() + b.bytes())) {
     return Status(Code::kResourceExhausted, "gemm: no memory for packed copies of a and b");
   }
-  a.place(workspace.at(0));
-  b.place(workspace.at(a.bytes()));
   // Seen as A Bᵀ: b is transposed as packing understands it where the caller's is not.
   const GemmSource sourceA{call.a.data, call.a.stride, call.a.transposed};
   const GemmSource sourceB{call.b.data, call.b.stride, !call.b.transposed};
-  pool->run(rows.count + columns.count, [&](int64_t part) {
-    if (part < rows.count) {
-      a.pack(sourceA, rows.first(part), rows.size(part));
-    } else {
-      b.pack(sourceB, columns.first(part - rows.count), columns.size(part - rows.count));
+  // Without depth there is one slab of none, which makes zeros.
+  for (int64_t d = 0; d < std::max<int64_t>(1, depths.count); ++d) {
+    const Blocks inSlab = depthBlocks(*kernels, k == 0 ? 0 : depths.size(d));
+    a = PackedOperand(use.a, use.packA, rows.block, inSlab);
+    b = PackedOperand(use.b, use.packB, columns.block, inSlab);
+    a.place(workspace.at(0));
+    b.place(workspace.at(a.bytes()));
+    for (int64_t i = 0; i < rows.count; ++i) {
+      for (int64_t j = 0; j < columns.count; ++j) {
+        const Blocks rowBlocks(rows.size(i), kernels->block, use.a.rows);
+        const Blocks columnBlocks(columns.size(j), kernels->block, use.b.rows);
+        const int64_t packedRows = j == 0 ? rowBlocks.count : 0;
+        const int64_t packedColumns = i == 0 || columns.count > 1 ? columnBlocks.count : 0;
+        const GemmSource fromA = part(sourceA, rows.first(i), depths.first(d));
+        const GemmSource fromB = part(sourceB, columns.first(j), depths.first(d));
+        pool->run(packedRows + packedColumns, [&](int64_t part) {
+          if (part < packedRows) {
+            a.pack(fromA, rowBlocks.first(part), rowBlocks.size(part));
+          } else {
+            b.pack(fromB, columnBlocks.first(part - packedRows), columnBlocks.size(part - packedRows));
+          }
+        });
+        float* const to = call.c + rows.first(i) * call.cStride + columns.first(j);
+        pool->run(rowBlocks.count * columnBlocks.count, [&](int64_t part) {
+          const int64_t r = rowBlocks.first(part / columnBlocks.count);
+          const int64_t c = columnBlocks.first(part % columnBlocks.count);
+          multiplyBlock(use, rowBlocks.size(part / columnBlocks.count),
+                        columnBlocks.size(part % columnBlocks.count), a, r, b, c, to + r * call.cStride + c,
+                        call.cStride, d > 0);
+        });
+      }
     }
-  });
-  pool->run(rows.count * columns.count, [&](int64_t part) {
-    const int64_t i = part / columns.count, j = part % columns.count;
-    float* c = call.c + rows.first(i) * call.cStride + columns.first(j);
-    multiplyBlock(use, rows.size(i), columns.size(j), a, rows.first(i), b, columns.first(j), c, call.cStride);
-  });
+  }
   return Status();
 }
 

@@ -29,6 +29,12 @@ struct Blocks {
   static int64_t ceil(int64_t a, int64_t b) { return a == 0 ? 0 : (a + b - 1) / b; }
 };
 
+/** The depth of a product in chunks of whole vectors, which are packed the fastest. */
+inline Blocks depthBlocks(const GemmKernels& kernels, int64_t depth) {
+  constexpr int64_t kVector = 16;  // floats of the widest
+  return Blocks(depth, kernels.block + kVector, kVector);
+}
+
 /** Bytes of rows that are packed in one chunk. */
 inline int64_t packedBytes(const GemmSide& side, int64_t rows, int64_t depth) {
   const int64_t panels = (rows + side.rows - 1) / side.rows;
@@ -78,13 +84,15 @@ class PackedOperand {
 };
 
 /** C [rows, columns] = the product of rows of `a` from `row` and rows of `b` from `column` on, over all
- * depth. */
+ * depth; `add`: += it. */
 inline void multiplyBlock(const GemmPrecision& use, int64_t rows, int64_t columns, const PackedOperand& a,
-                          int64_t row, const PackedOperand& b, int64_t column, float* c, int64_t cStride) {
+                          int64_t row, const PackedOperand& b, int64_t column, float* c, int64_t cStride,
+                          bool add = false) {
   const Blocks& depths = a.depths();
-  if (depths.count == 0) use.multiply(rows, columns, 0, nullptr, nullptr, c, cStride, false);
+  if (depths.count == 0) use.multiply(rows, columns, 0, nullptr, nullptr, c, cStride, add);
   for (int64_t d = 0; d < depths.count; ++d) {
-    use.multiply(rows, columns, depths.size(d), a.chunk(row, d), b.chunk(column, d), c, cStride, d > 0);
+    use.multiply(rows, columns, depths.size(d), a.chunk(row, d), b.chunk(column, d), c, cStride,
+                 add || d > 0);
   }
 }
 

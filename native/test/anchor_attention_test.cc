@@ -29,7 +29,7 @@ struct Case {
   Floats anchors, x, wq, wk, gammaQ, betaQ, gammaK, dlogits;
   float logitScale;
   std::shared_ptr<const vlltr::AnchorTable> table;
-  Floats logits, weights, contributions, dx, dwq, dwk, dgammaQ, dbetaQ, dgammaK;
+  Floats logits, kept, weights, contributions, dx, dwq, dwk, dgammaQ, dbetaQ, dgammaK;
   float dlogitScale = kPoison;
 
   Case(const Problem& p, uint64_t seed) : problem(p) {
@@ -81,10 +81,12 @@ struct Case {
             betaQ.data(), gammaK.data(),
             &logitScale,  problem.detachNorm};
   }
-  vlltr::AnchorAttentionForward forward() { return {inputs(), logits.data()}; }
+  /** Null where nothing is kept. */
+  float* keptOrNull() { return kept.empty() ? nullptr : kept.data(); }
+  vlltr::AnchorAttentionForward forward() { return {inputs(), logits.data(), keptOrNull()}; }
   vlltr::AnchorAttentionBackward backward() {
-    return {inputs(),       dlogits.data(), dx.data(),      dwq.data(),  dwk.data(),
-            dgammaQ.data(), dbetaQ.data(),  dgammaK.data(), &dlogitScale};
+    return {inputs(),       dlogits.data(), dx.data(),      dwq.data(),   dwk.data(),
+            dgammaQ.data(), dbetaQ.data(),  dgammaK.data(), &dlogitScale, keptOrNull()};
   }
   void run() {
     CHECK_OK(vlltr::anchorAttention(forward()));
@@ -140,6 +142,26 @@ void compare(const Problem& problem, uint64_t seed, double precision) {
   near("contributions", c, c.contributions, wanted.contributions, tolerance);
 }
 
+/** What the forward pass keeps is what the gradient would compute: the same bits. */
+void sameBitsFromKept(const Problem& problem, uint64_t seed) {
+  Case anew(problem, seed), kept(problem, seed);
+  const auto batch = static_cast<int64_t>(problem.batch);
+  const int64_t size = vlltr::anchorAttentionKept(*kept.table, batch, vlltr::kAnchorAttentionKeptLimit);
+  CHECK(size == 0 || vlltr::anchorAttentionKept(*kept.table, batch, size * 4 - 1) == 0);
+  kept.kept.assign(static_cast<size_t>(size), kPoison);
+  anew.run();
+  kept.run();
+  const auto same = [](const Floats& a, const Floats& b) {
+    CHECK(a.size() == b.size());
+    CHECK(a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+  };
+  for (const float each : kept.kept) CHECK(std::isfinite(each));
+  same(anew.logits, kept.logits);
+  same(anew.dx, kept.dx), same(anew.dwq, kept.dwq), same(anew.dwk, kept.dwk);
+  same(anew.dgammaQ, kept.dgammaQ), same(anew.dbetaQ, kept.dbetaQ), same(anew.dgammaK, kept.dgammaK);
+  CHECK(anew.dlogitScale == kept.dlogitScale);
+}
+
 void sameBitsFromManyCallers() {
   const Problem problem{37, 50, 9, 40};
   Case first(problem, 5);
@@ -183,6 +205,7 @@ void refusals() {
   refused([](Forward& f, Case&) { f.batch = -1; }, "shape");
   refused([](Forward& f, Case&) { f.x = nullptr; }, "x is null");
   refused([](Forward& f, Case& c) { f.logits = c.x.data(); }, "overlaps x");
+  refused([](Forward& f, Case& c) { f.kept = c.wq.data(); }, "overlaps");
   Case c({3, 2, 3, 4}, 1);
   auto backward = c.backward();
   backward.dwk = backward.dwq;
@@ -201,6 +224,7 @@ int main() {
     p.detachNorm = i % 2 == 1;
     p.precision = i % 5 == 4 ? vlltr::Precision::kBfloat16 : vlltr::Precision::kFloat32;
     compare(p, i, p.precision == vlltr::Precision::kFloat32 ? kSingle : kHalf);
+    sameBitsFromKept(p, i);
   }
   compare({0, 3, 4, 5}, 1, kSingle);
   compare({1, 1, 1, 1}, 2, kSingle);
@@ -209,6 +233,10 @@ int main() {
   compare({2, 2, 1024, 8}, 5, kSingle);  // the most anchors
   compare({3, 4, 5, 300}, 6, kSingle);   // several blocks of the depth
   compare({3, 4, 70, 300, 1, 0, 1, true, vlltr::Precision::kBfloat16}, 7, kHalf);
+  compare({5, 70, 64, 31, 1, 0, 1, false, vlltr::Precision::kBfloat16}, 12, kHalf);
+  sameBitsFromKept({0, 3, 4, 5}, 1);
+  sameBitsFromKept({130, 30, 64, 33}, 3);
+  sameBitsFromKept({130, 30, 64, 33, 1, 0, 1, false, vlltr::Precision::kBfloat16}, 3);
   compare({4, 6, 5, 16, 1e4f}, 8, kSingle);
   compare({4, 6, 5, 16, 1e-4f}, 9, kSingle);
   compare({4, 6, 5, 16, 1, 0, std::log(100.0)}, 10, 3e-5);

@@ -205,6 +205,11 @@ int main() {
       }
     }
   }
+  // Several slabs of columns, of rows, of the depth.
+  compare({3, 9001, 1030, false, false, Precision::kFloat32});
+  compare({9001, 3, 1030, false, true, Precision::kFloat32});
+  compare({5, 4100, 1100, true, false, Precision::kFloat32, 2});
+  compare({5, 4100, 1101, true, true, Precision::kBfloat16, 2});
   rounding();
   sameBitsFromManyCallers();
   refusals();

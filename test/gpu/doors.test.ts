@@ -67,7 +67,15 @@ describe.skipIf(lacking)(lacking ? `kernels on a card, skipped: ${why}` : 'kerne
       // Small, so that the scores are: exponentials of large ones multiply the rounding of either side.
       const weights = [values(width * width, 3, 0.02), values(width * width, 4, 0.02)] as const;
       const norms = [values(width, 5), values(width, 6), values(width, 7)] as const;
-      addon.anchorAttentionForward(table, values(batch * width, 2), ...weights, ...norms, Float32Array.of(2), logits);
+      addon.anchorAttentionForward(
+        table,
+        values(batch * width, 2),
+        ...weights,
+        ...norms,
+        Float32Array.of(2),
+        logits,
+        new Float32Array(0),
+      );
       addon.deleteAnchorTable(table);
       return logits;
     });

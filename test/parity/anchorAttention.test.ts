@@ -268,6 +268,29 @@ function testRoute(tested: KernelRoute): void {
   });
 }
 
+it("the addon's gradient is the same to the bit from what the forward pass kept, whose size is checked", () => {
+  const { inputs, dz } = named('ragged');
+  const flat = (values: Numbers) => Float32Array.from([values].flat(3) as number[]);
+  const names = ['x', 'wq', 'wk', 'lnq.gamma', 'lnq.beta', 'lnk.gamma', 'logitScale'] as const;
+  const operands = names.map((name) => flat(inputs[name])) as Parameters<typeof run>[1];
+  const [classes, perClass, width] = [inputs.anchors.length, inputs.anchors[0]!.length, operands[0].length / dz.length];
+  const counts = Int32Array.from(inputs.counts);
+  const table = loadAddon().newAnchorTable(flat(inputs.anchors.flat()), counts, perClass, width, false);
+  type Seven = [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
+  function run(keptElements: number, given: Seven): Float32Array[] {
+    const logits = new Float32Array(dz.length * classes);
+    const kept = new Float32Array(keptElements);
+    loadAddon().anchorAttentionForward(table, ...given, logits, kept);
+    const gradients = given.map(({ length }) => new Float32Array(length)) as Seven;
+    loadAddon().anchorAttentionBackward(table, ...given, false, kept, flat(dz.flat()), ...gradients);
+    return [logits, ...gradients];
+  }
+  const all = 2 * inputs.counts.reduce((sum, count) => sum + count, 0) * 16 * Math.ceil(dz.length / 16);
+  expect(run(all, operands)).toEqual(run(0, operands));
+  expect(() => run(all - 16, operands)).toThrow(/kept/);
+  loadAddon().deleteAnchorTable(table);
+});
+
 describe('refusals', () => {
   beforeAll(() => {
     route = 'tfjs';

@@ -82,9 +82,11 @@ struct AnchorAttentionInputs {
  */
 struct AnchorAttentionForward : AnchorAttentionInputs {
   float* logits = nullptr;  // [B, C]
+  /** Where not null: u T and <x^, T> of all anchors, `anchorAttentionKept` elements, for the gradient. */
+  float* kept = nullptr;
 };
 
-/** Its gradient, for which the scores are computed once more. That of betaK is 0. */
+/** Its gradient. That of betaK is 0. */
 struct AnchorAttentionBackward : AnchorAttentionInputs {
   const float* dlogits = nullptr;  // [B, C]; not read for a class without anchors
   float* dx = nullptr;             // [B, D]
@@ -94,6 +96,7 @@ struct AnchorAttentionBackward : AnchorAttentionInputs {
   float* dbetaQ = nullptr;         // [D]
   float* dgammaK = nullptr;        // [D]
   float* dlogitScale = nullptr;    // [1]
+  const float* kept = nullptr;     // as the forward pass left it, or null: then it is computed once more
 };
 
 /** The parts of a prediction: image b's logit of class c is the sum over m of its contributions. */
@@ -104,8 +107,15 @@ struct AnchorAttentionWeights : AnchorAttentionInputs {
       nullptr;  // [B, C, M], exp(logitScale) a_cm <x, T_cm> / (||x|| ||G_c||); 0 for padding
 };
 
+/** Memory that `kept` may take where the caller says nothing. */
+inline constexpr int64_t kAnchorAttentionKeptLimit = int64_t{512} << 20;
+
+/** Elements of `kept`: two for each anchor of the table and each image, their number rounded up to 16; or 0
+ * where they would take more than `limit` bytes. */
+int64_t anchorAttentionKept(const AnchorTable& table, int64_t batch, int64_t limit);
+
 /** kInvalidArgument: a bad shape or an overlap; kResourceExhausted: no memory for the workspace (a few MiB a
- * thread, and B D partial sums a part of the classes, 64 MiB at most in all). */
+ * thread, and B D partial sums a part of the classes, 32 MiB at most in all). */
 Status anchorAttention(const AnchorAttentionForward& call);
 Status anchorAttention(const AnchorAttentionBackward& call);
 Status anchorAttention(const AnchorAttentionWeights& call);

@@ -31,8 +31,9 @@ struct Gemm {
 };
 
 /**
- * kInvalidArgument: a bad shape or stride, or an overlap; kResourceExhausted: no memory for the packed copies
- * of A and B (about their own size); kInvalidArgument/kUnavailable: VLLTR_ISA, VLLTR_THREADS.
+ * kInvalidArgument: a bad shape or stride, or an overlap; kResourceExhausted: no memory for packed parts of A
+ * and B (about 16 MiB, or more where both have thousands of rows); kInvalidArgument/kUnavailable: VLLTR_ISA,
+ * VLLTR_THREADS.
  */
 Status gemm(const Gemm& call);
 

@@ -18,7 +18,7 @@ Status adamw(Device& device, const Adamw& call);
 Status contrastive(Device& device, const ContrastiveForward& call);
 Status contrastive(Device& device, const ContrastiveBackward& call);
 
-/** With tables made on the device. */
+/** With tables made on the device. `kept` is neither filled nor read. */
 Status anchorAttention(Device& device, const AnchorAttentionForward& call);
 Status anchorAttention(Device& device, const AnchorAttentionBackward& call);
 Status anchorAttention(Device& device, const AnchorAttentionWeights& call);
