@@ -132,6 +132,13 @@ function addonInputs() {
   return hash(...sources, ...builds);
 }
 
+/** The first line in which a build says what is wrong. */
+function causeIn(output, status) {
+  const cause =
+    output.split('\n').find((line) => /error|not (found|installed)|ENOENT/i.test(line)) ?? `status ${status}`;
+  return cause.trim().slice(0, 300);
+}
+
 function addon() {
   if (!existsSync(join(root, 'CMakeLists.txt'))) return;
   const inputs = addonInputs();
@@ -147,10 +154,9 @@ function addon() {
     ({ status, output } = build());
   }
   if (status !== 0) {
-    const cause = output.split('\n').find((line) => /error|not (found|installed)|ENOENT/i.test(line)) ?? status;
     say(
       `no native addon, TensorFlow.js's own kernels serve and are slower (install g++ and cmake): ` +
-        `${String(cause).trim().slice(0, 300)}`,
+        causeIn(output, status),
     );
     return; // no stamp: tried again the next time
   }
@@ -171,7 +177,7 @@ function cudaAddon() {
   const { status, output } = run(process.execPath, build, { quiet: true });
   if (status === 0) return stamp('cuda', inputs);
   rmSync(join(root, file)); // one of an older contract must not be loaded
-  say(`no CUDA kernels: ${output.trim().slice(-300)}`);
+  say(`no CUDA kernels: ${causeIn(output, status)}`);
 }
 
 async function tensorflow() {
