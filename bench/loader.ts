@@ -18,7 +18,7 @@ workers each, every one in a process of its own. JSON on stdout, tables on stder
   --only NAME,…   of ${CONTENDERS.join(', ')}; default: all
   --repeats N     turns of each contender (default 5)
 
-A worker of ours decodes in libuv's threads beside its own: compare at as many workers as there are cores.
+Beside the workers there is the process that asks for batches: compare at as many workers as there are cores.
 VLLTR_BENCH_PYTHON names the Python that has PyTorch and Pillow (default python3); without one our figures stand alone.
 `;
 

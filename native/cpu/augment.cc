@@ -25,13 +25,6 @@ inline int64_t floorOf(double v) {
   return whole - (v < static_cast<double>(whole));
 }
 
-inline void cubicWeights(double f, double* out) {
-  out[0] = ((2 - f) * f - 1) * f;
-  out[1] = (f - 2) * f * f + 1;
-  out[2] = ((1 - f) * f + 1) * f;
-  out[3] = (f - 1) * f * f;
-}
-
 void affine(const uint8_t* in, int64_t size, const double* coefficients, const uint8_t* fill,
             const int32_t* nearest, uint8_t* out) {
   const double a = coefficients[0], b = coefficients[1], c = coefficients[2];

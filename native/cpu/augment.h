@@ -5,6 +5,18 @@
 #include "vlltr/isa_kind.h"
 
 namespace vlltr {
+namespace {
+
+/** Of four taps around a position with fraction f: cubic convolution with a = -1, as Pillow's transforms have
+ * it. */
+inline void cubicWeights(double f, double* out) {
+  out[0] = ((2 - f) * f - 1) * f;
+  out[1] = (f - 2) * f * f + 1;
+  out[2] = ((1 - f) * f + 1) * f;
+  out[3] = (f - 1) * f * f;
+}
+
+}  // namespace
 
 /** A line of pixels that is moved along itself. */
 struct SlidLine {

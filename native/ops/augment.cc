@@ -91,11 +91,7 @@ SlidLine slidLine(double move) {
   SlidLine line;
   line.move = move;
   line.whole = static_cast<int64_t>(std::floor(move));
-  const double f = move - static_cast<double>(line.whole);
-  line.weights[0] = ((2 - f) * f - 1) * f;
-  line.weights[1] = (f - 2) * f * f + 1;
-  line.weights[2] = ((1 - f) * f + 1) * f;
-  line.weights[3] = (f - 1) * f * f;
+  cubicWeights(move - static_cast<double>(line.whole), line.weights);
   return line;
 }
 
