@@ -1,32 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveClip } from '../../lib/clip/checkpoint/index.js';
-import { openFolder } from '../../lib/data/openPictures.js';
-import { ready } from '../../lib/runtime/ready.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { cli } from '../support/cli.js';
 import { COLOURS, writePictures } from '../support/pictures.js';
-import { tinyClip } from '../support/tinyClip.js';
+import { FAST, workspace } from '../support/workspace.js';
 
-const root = mkdtempSync(join(tmpdir(), 'vl-ltr-cli-'));
-const at = (...names: string[]): string => join(root, ...names);
-const json = (...names: string[]) => JSON.parse(readFileSync(at(...names), 'utf8'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-const FAST = ['--batch', '16', '--lr', '0.01', '--batch-norm', 'train', '--augment', 'none', '--evaluate-every', '0'];
-
+const { at, json, from, fill } = workspace('cli');
 beforeAll(async () => {
-  await ready({ backend: 'cpu', kernels: 'tfjs' });
+  await fill();
   await writePictures(at('plain'), [8, 4, 2], ['train']);
-  await writePictures(at('split'), [8, 4, 2], ['train', 'val', 'test']);
-  const data = await openFolder(at('split'), { imageSize: 16 });
-  const model = tinyClip(data);
-  await saveClip(at('clip.safetensors'), model.config, model.params);
 });
-
-const from = (): string[] => ['--from', at('clip.safetensors')];
 
 describe("a user's own pictures, from a model made on the spot", () => {
   it('stage 1 learns: the loss falls, the texts find their pictures', async () => {

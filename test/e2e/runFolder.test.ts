@@ -1,30 +1,10 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveClip } from '../../lib/clip/checkpoint/index.js';
-import { openFolder } from '../../lib/data/openPictures.js';
-import { ready } from '../../lib/runtime/ready.js';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { cli } from '../support/cli.js';
-import { writePictures } from '../support/pictures.js';
-import { tinyClip } from '../support/tinyClip.js';
+import { FAST, workspace } from '../support/workspace.js';
 
-const root = mkdtempSync(join(tmpdir(), 'vl-ltr-run-'));
-const at = (...names: string[]): string => join(root, ...names);
-const json = (...names: string[]) => JSON.parse(readFileSync(at(...names), 'utf8'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-const FAST = ['--batch', '16', '--lr', '0.01', '--batch-norm', 'train', '--augment', 'none', '--evaluate-every', '0'];
-
-beforeAll(async () => {
-  await ready({ backend: 'cpu', kernels: 'tfjs' });
-  await writePictures(at('split'), [8, 4, 2], ['train', 'val', 'test']);
-  const data = await openFolder(at('split'), { imageSize: 16 });
-  const model = tinyClip(data);
-  await saveClip(at('clip.safetensors'), model.config, model.params);
-});
-
-const from = (): string[] => ['--from', at('clip.safetensors')];
+const { at, json, from, fill } = workspace('run');
+beforeAll(fill);
 
 describe('a run folder', () => {
   const args = (...more: string[]): string[] => [

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { loadAddon, registerTensorFlowOps } from '../../bindings/load.js';
+import { expect, it } from 'vitest';
 import { VlltrError } from '../../lib/errors.js';
 import { type AdamwArguments, type AdamwRule, adamwBy } from '../../lib/ops/adamw.js';
 import { capture } from '../../lib/runtime/capture/index.js';
@@ -12,6 +11,7 @@ import { flatLayout, pack, unpack } from '../../lib/training/flat.js';
 import { onEveryBackend } from '../support/backends.js';
 import { expectNear, expectNoLeak, expectNoReading } from '../support/compare.js';
 import { hashed } from '../support/hashed.js';
+import { onEveryRoute } from '../support/routes.js';
 
 interface Reference {
   shapes: Record<string, number[]>;
@@ -158,33 +158,20 @@ function captured(route: KernelRoute, steps: number): Moving {
   return state;
 }
 
-onEveryBackend((backend) => {
-  describe('plain formula', () => testRoute('tfjs'));
-  describe('addon on typed arrays', () => {
-    testRoute('node');
-
-    it('is what computes', () => {
-      const before = loadAddon().info().calls;
-      tf.tidy(() => adamwBy('node', example()));
-      expect(loadAddon().info().calls).toBe(before + 1);
-    });
-  });
-  if (backend === 'tensorflow') {
-    describe('addon inside TensorFlow', () => {
-      beforeAll(() => {
-        registerTensorFlowOps();
-      });
-      testRoute('tensorflow');
-
-      it('gives in 50 captured steps what the plain formula gives', () => {
-        tf.tidy(() => {
-          const [fused, plain] = [captured('tensorflow', 50), captured('tfjs', 50)];
-          for (const key of ['params', 'm', 'v'] as const) expectNear(fused[key], [...plain[key].dataSync()], 1e-6);
-        });
+onEveryRoute(
+  testRoute,
+  () => adamwBy('node', example()),
+  () => {
+    it('gives in 50 captured steps what the plain formula gives', () => {
+      tf.tidy(() => {
+        const [fused, plain] = [captured('tensorflow', 50), captured('tfjs', 50)];
+        for (const key of ['params', 'm', 'v'] as const) expectNear(fused[key], [...plain[key].dataSync()], 1e-6);
       });
     });
-  }
+  },
+);
 
+onEveryBackend(() => {
   it('refuses what it cannot take by name', () => {
     tf.tidy(() => {
       const given = example();

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { loadAddon, registerTensorFlowOps } from '../../bindings/load.js';
+import { describe, expect, it } from 'vitest';
 import { VlltrError } from '../../lib/errors.js';
 import {
   type ClasswiseContrastiveArguments,
@@ -10,8 +9,8 @@ import {
 import { capture } from '../../lib/runtime/capture/index.js';
 import type { KernelRoute } from '../../lib/runtime/ready.js';
 import { type TensorMap, tf } from '../../lib/runtime/tf.js';
-import { onEveryBackend } from '../support/backends.js';
 import { expectNear, expectNoLeak, expectNoReading, type Numbers } from '../support/compare.js';
+import { onEveryRoute } from '../support/routes.js';
 
 interface Case {
   name: string;
@@ -211,26 +210,7 @@ function testRoute(route: KernelRoute): void {
   });
 }
 
-onEveryBackend((backend) => {
-  describe('plain formula', () => testRoute('tfjs'));
-  describe('addon on typed arrays', () => {
-    testRoute('node');
-
-    it('is what computes', () => {
-      const before = loadAddon().info().calls;
-      tf.tidy(() => classwiseContrastiveBy('node', inputsOf(cases[0]!)));
-      expect(loadAddon().info().calls).toBe(before + 1);
-    });
-  });
-  if (backend === 'tensorflow') {
-    describe('addon inside TensorFlow', () => {
-      beforeAll(() => {
-        registerTensorFlowOps();
-      });
-      testRoute('tensorflow');
-    });
-  }
-});
+onEveryRoute(testRoute, () => classwiseContrastiveBy('node', inputsOf(cases[0]!)));
 
 describe('refusals', () => {
   const good = () => inputsOf(cases[0]!);

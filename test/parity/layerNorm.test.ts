@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { loadAddon, registerTensorFlowOps } from '../../bindings/load.js';
+import { expect, it } from 'vitest';
 import { VlltrError } from '../../lib/errors.js';
 import { layerNorm, layerNormBy, layerNormTfjs } from '../../lib/ops/layerNorm.js';
 import type { KernelRoute } from '../../lib/runtime/ready.js';
 import { tf } from '../../lib/runtime/tf.js';
 import { onEveryBackend } from '../support/backends.js';
 import { expectNear, expectNoLeak, expectNoReading, type Numbers } from '../support/compare.js';
+import { onEveryRoute } from '../support/routes.js';
 
 interface Case {
   name: string;
@@ -96,26 +96,9 @@ function testRoute(route: KernelRoute): void {
   }
 }
 
-onEveryBackend((backend) => {
-  describe('plain formula', () => testRoute('tfjs'));
-  describe('addon on typed arrays', () => {
-    testRoute('node');
+onEveryRoute(testRoute, () => layerNormBy('node', tf.ones([2, 3]), tf.ones([3]), tf.zeros([3])));
 
-    it('is what computes', () => {
-      const before = loadAddon().info().calls;
-      tf.tidy(() => layerNormBy('node', tf.ones([2, 3]), tf.ones([3]), tf.zeros([3])));
-      expect(loadAddon().info().calls).toBe(before + 1);
-    });
-  });
-  if (backend === 'tensorflow') {
-    describe('addon inside TensorFlow', () => {
-      beforeAll(() => {
-        registerTensorFlowOps();
-      });
-      testRoute('tensorflow');
-    });
-  }
-
+onEveryBackend(() => {
   it('refuses what it cannot take by name', () => {
     tf.tidy(() => {
       const gamma = tf.ones([3]);
