@@ -179,7 +179,7 @@ void refusals() {
   refused([](Gemm& g) { g.cStride = 4; }, "stride of c");
   refused([](Gemm& g) { g.a.data = nullptr; }, "a is null");
   refused([](Gemm& g) { g.c = nullptr; }, "c is null");
-  refused([](Gemm& g) { g.c = const_cast<float*>(g.b.data) + 29; }, "c overlaps b");
+  refused([](Gemm& g) { g.c = const_cast<float*>(g.b.data) + 10; }, "c overlaps b");
 }
 
 }  // namespace
