@@ -1,5 +1,6 @@
 #include "hopper.h"
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -64,11 +65,16 @@ void settle(Barrier& barrier) {
 
 int bytesOf(const Copy& copy) { return copy.map.data == nullptr ? copy.bytes : copy.map.boxRows * kRowBytes; }
 
-/** One copy that was asked for; false where there is none. */
-bool copySome() {
-  if (cluster().copies.empty()) return false;
-  const Copy copy = cluster().copies.front();
-  cluster().copies.pop_front();
+/** One copy that this block's barrier at `address` waits for; false where there is none. Others stay under
+ * way: the engine promises no order, and who waits for one knows nothing of the rest. */
+bool copySome(uint32_t address) {
+  std::deque<Copy>& copies = cluster().copies;
+  const auto found = std::find_if(copies.begin(), copies.end(), [&](const Copy& one) {
+    return one.barrier == address && (one.blocks >> here.rank & 1) != 0;
+  });
+  if (found == copies.end()) return false;
+  const Copy copy = *found;
+  copies.erase(found);
   const int bytes = bytesOf(copy);
   for (unsigned rank = 0; rank < kMostCluster; ++rank) {
     if ((copy.blocks >> rank & 1) == 0) continue;
@@ -125,7 +131,7 @@ void awaitBarrier(uint32_t address, int parity) {
   const Barrier& barrier = barrierAt(here.rank, address);
   await([&] {
     while ((barrier.phase & 1) == static_cast<unsigned>(parity)) {
-      if (!copySome()) return false;
+      if (!copySome(address)) return false;
     }
     return true;
   });
