@@ -69,12 +69,12 @@ describe('views of pictures in files', () => {
   });
 
   it('are the clean view of the whole picture for evaluation', async () => {
-    const data = await openFolder(folder, { imageSize: 37, workers: 1 });
+    const data = await openFolder(folder, { imageSize: 36, workers: 1 });
     const { values } = await data.train.views!([1], 32, { kind: 'clean' });
-    const want = evalView(coverSquare(waves(103, 75), 37), 37, 32, 37);
+    const want = evalView(coverSquare(waves(103, 75), 36), 36, 32, 36);
     expect(bytes(values)).toEqual(bytes(want));
     // The same by way of `read`, for sources in memory.
-    expect(evalView(await data.train.read([1]), 37, 32, 37)).toEqual(want);
+    expect(evalView(await data.train.read([1]), 36, 32, 36)).toEqual(want);
     await data.dispose!();
   });
 
