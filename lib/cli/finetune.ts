@@ -24,7 +24,7 @@ export function register(program: Command): void {
     .option('--encoder-rate <factor>', "encoder's learning rate against the head's; 0 freezes it", nonNegative)
     .option(
       '--attention-rate <factor>',
-      "attention's learning rate against the head's (default with a preset: 1e-6 whatever --lr is)",
+      "attention's learning rate against the head's (default with a preset: what makes it 1e-6)",
       nonNegative,
     )
     .option('--detach-norm', 'stop the gradient through the norm of G_c')

@@ -150,7 +150,7 @@ export async function noteContents(
         const { data, width, height } = await decodeFull(all.input(n));
         add(keys, createHash('sha1').update(`${width}x${height}:`).update(data).digest('base64'), n);
       } catch (error) {
-        if (!(error instanceof VlltrError)) throw error;
+        if (!(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
         reasons.set(n, error.message);
       }
     }

@@ -61,7 +61,7 @@ export class PictureFiles implements ImageSource {
 
   async views(indices: ArrayLike<number>, to: number, view: View): Promise<Views> {
     const each = viewsEach(view) * to * to * 3;
-    const values = new Float32Array(new SharedArrayBuffer(indices.length * each * Float32Array.BYTES_PER_ELEMENT));
+    const values = new Float32Array(indices.length * each);
     const { pool, replacements } = this.loading;
     const standIn = view.kind === 'train' || (view.kind === 'clean' && view.standIn);
     let replaced = 0;

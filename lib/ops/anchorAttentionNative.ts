@@ -1,7 +1,9 @@
 import { loadAddon } from '../../bindings/load.js';
 import { attr, executeOp } from '../runtime/fused.js';
+import { runtime } from '../runtime/ready.js';
 import { tf } from '../runtime/tf.js';
 import type { AnchorAttentionArguments, AnchorAttentionWeights } from './anchorAttention.js';
+import { keptScores } from './anchorScores.js';
 import { AnchorTable, type NativeTable, nativeTableOf } from './anchorTable.js';
 import { toScalar } from './arguments.js';
 import { onHostArrays } from './hostArrays.js';
@@ -62,8 +64,10 @@ export function anchorAttentionNative(route: 'tensorflow' | 'node', args: Anchor
   const { lnq, lnk, detachNorm = false } = args;
   const table = tableOf(args);
   const implementation = route === 'tensorflow' ? tensorflow : node;
-  // Nothing is kept where nobody asks for a gradient.
-  const keptElements = tf.engine().isTapeOn() ? keptFor(table, args.x.shape[0]) : 0;
+  // Nothing is kept where nobody asks for a gradient, nor on a card, which computes scores once more.
+  const keeps = tf.engine().isTapeOn() && runtime().kernelDevice === 'cpu';
+  const anchors = table.counts.reduce((sum, count) => sum + count, 0);
+  const keptElements = keeps ? keptScores(anchors, args.x.shape[0]) : 0;
   const op = tf.customGrad((...given) => {
     const save = given.pop() as unknown as tf.GradSaveFunc;
     const tensors = given as tf.Tensor[];
@@ -83,16 +87,6 @@ export function anchorAttentionNative(route: 'tensorflow' | 'node', args: Anchor
     const logitScale = toScalar(args.logitScale);
     return op(args.x, args.wq, args.wk, lnq.gamma, lnq.beta, lnk.gamma, lnk.beta, logitScale) as tf.Tensor2D;
   });
-}
-
-/** Scores that the forward pass keeps for the gradient take at most this: 1,000 classes of 64 for 1,024 images. */
-const MOST_KEPT_BYTES = 512 * 2 ** 20;
-
-/** Two scores for each anchor and image, whose number native/ rounds up to 16; or none where they would take too much. */
-function keptFor({ counts }: NativeTable, batch: number): number {
-  const anchors = counts.reduce((sum, count) => sum + count, 0);
-  const elements = 2 * anchors * 16 * Math.ceil(batch / 16);
-  return elements * 4 <= MOST_KEPT_BYTES ? elements : 0;
 }
 
 /** Where β_k stands among the differentiable inputs. */

@@ -27,6 +27,12 @@ export async function checkProcessor(
 ): Promise<SelftestReport | string> {
   const env = { ...process.env, VLLTR_ISA: isa };
   const { status, output, errors } = await execute(process.execPath, ['-e', CODE, path, op, String(seed)], env);
-  if (status === 0) return JSON.parse(output) as SelftestReport;
+  if (status === 0) {
+    try {
+      return JSON.parse(output) as SelftestReport;
+    } catch {
+      return `the process ended with 0 and printed '${output.slice(0, 80)}'`;
+    }
+  }
   return errors.trim().split('\n').at(-1) || `the process ended with ${status}`;
 }

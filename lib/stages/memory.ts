@@ -1,3 +1,4 @@
+import { keptScores } from '../ops/anchorScores.js';
 import { imageCost, type Plan, textCost } from './cost.js';
 import { batchesAhead } from './run.js';
 import { CACHED_FROM } from './sentenceFeatures.js';
@@ -10,7 +11,7 @@ export interface Memory {
   parameters: number;
   /** AdamW's two moments, a gradient, and the next parameters and moments beside the old ones. */
   optimiser: number;
-  /** What the forward pass of a micro-batch leaves for its gradient, and as much again of what comes and goes. */
+  /** What the forward pass of a micro-batch leaves for its gradient, and as much again of what comes and goes; kept scores. */
   activations: number;
   /** Views of the batch that trains and of those prepared ahead of it, as tensors. */
   views: number;
@@ -70,11 +71,12 @@ export function trainingMemory(plan: Plan, trained: Trained, data: Data): Memory
   const view = visual.imageSize ** 2 * 3;
   const features = data.sentences < CACHED_FROM ? data.sentences * dim * FLOAT : 0;
   const table = classes * data.anchors * (3 * dim + data.anchors) * FLOAT;
+  const scores = keptScores(classes * data.anchors, held) * FLOAT;
   return {
     runtime: RUNTIME,
     parameters: (all + learnt) * FLOAT,
     optimiser: 6 * learnt * FLOAT,
-    activations: TRANSIENT * held * (image + text) * FLOAT,
+    activations: TRANSIENT * held * (image + text) * FLOAT + scores,
     views: (batchesAhead(batch, visual.imageSize) + 1) * batch * view * FLOAT,
     workers: data.workers * WORKER + batch * view * FLOAT,
     texts: data.sentences * SENTENCE + features + table,

@@ -141,6 +141,7 @@ export async function train<S extends TensorTree, I extends TensorTree = TensorM
     process.once('SIGINT', interrupt);
     process.once('SIGTERM', interrupt);
     spec.signal?.addEventListener('abort', interrupt);
+    if (spec.signal?.aborted) interrupt(); // while a checkpoint was read
 
     const started = performance.now();
     const seconds = (): number => before + (performance.now() - started) / 1000;

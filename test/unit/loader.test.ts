@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { photoView, scaledBox, shrinkFor } from '../../lib/data/loader/photoView.js';
 import { ViewPool } from '../../lib/data/loader/pool.js';
 import { openFolder } from '../../lib/data/openPictures.js';
@@ -278,10 +278,37 @@ describe('pictures that an earlier process could not read', () => {
 });
 
 describe('workers', () => {
+  it('write into memory that is made once, not for every batch', async () => {
+    const Real = SharedArrayBuffer;
+    const made: number[] = [];
+    vi.stubGlobal(
+      'SharedArrayBuffer',
+      class extends Real {
+        constructor(bytes: number) {
+          super(bytes);
+          made.push(bytes);
+        }
+      },
+    );
+    try {
+      const data = await openFolder(folder, { imageSize: 16, workers: 1 });
+      for (const to of [8, 8, 12, 12, 8]) {
+        const { values } = await data.train.views!([0, 1, 2, 3], to, { kind: 'clean' });
+        expect(values.buffer).toBeInstanceOf(ArrayBuffer);
+      }
+      await data.dispose!();
+    } finally {
+      vi.unstubAllGlobals();
+    }
+    // Two views in flight at a worker, and again where they grow.
+    const bytes = (to: number): number => 4 * to * to * 3;
+    expect(made.sort((a, b) => a - b)).toEqual([bytes(8), bytes(8), bytes(12), bytes(12)]);
+  });
+
   it('that die are an error naming the picture, not a hang', async () => {
     const pool = new ViewPool(2, fixture('dyingWorker.mjs'));
     const job = { input: 'some/picture.jpg', size: 8, to: 8, view: train(0), position: 0 };
-    const run = (on: ViewPool): Promise<void> => on.run(job, new Float32Array(new SharedArrayBuffer(4 * 8 * 8 * 3)));
+    const run = (on: ViewPool): Promise<void> => on.run(job, new Float32Array(8 * 8 * 3));
     await expect(Promise.all([run(pool), run(pool), run(pool)])).rejects.toMatchObject({
       code: 'ERR_INTERNAL',
       message: expect.stringMatching(/worker that decodes pictures ended over some\/picture\.jpg.*: exit code 7/),

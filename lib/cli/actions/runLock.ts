@@ -1,5 +1,5 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { VlltrError } from '../../errors.js';
 import { alive, beginning, place } from '../../runtime/processes.js';
@@ -27,15 +27,19 @@ const outLock = (out: string): Lock => ({
   held: (pid) => `${out} is being written by process ${pid}; let it end, stop it, or choose another --out`,
 });
 
+/** What a lock says, if anything. */
+function written(file: string): Partial<Holder> {
+  try {
+    return (JSON.parse(readFileSync(file, 'utf8')) as Partial<Holder> | null) ?? {};
+  } catch {
+    return {};
+  }
+}
+
 /** The living process, other than this one, that holds a lock. One of another machine cannot be seen from here. */
 function holder(file: string): number | undefined {
-  let found: Partial<Holder>;
-  try {
-    found = JSON.parse(readFileSync(file, 'utf8')) as Partial<Holder>;
-  } catch {
-    return undefined;
-  }
-  const { pid } = found ?? {};
+  const found = written(file);
+  const { pid } = found;
   if (typeof pid !== 'number' || pid === process.pid || found.place !== place()) return undefined;
   return alive(pid) && found.beginning === beginning(pid) ? pid : undefined;
 }
@@ -49,13 +53,26 @@ function refuse({ file, held }: Lock): void {
 async function hold(lock: Lock): Promise<() => void> {
   await mkdir(dirname(lock.file), { recursive: true });
   const own: Holder = { pid: process.pid, place: place(), beginning: beginning(process.pid) };
-  const take = (flag: string) => writeFile(lock.file, JSON.stringify(own), { flag });
-  await take('wx').catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-    refuse(lock);
-    await take('w'); // what a killed process left
-  });
-  const release = (): void => rmSync(lock.file, { force: true });
+  const isOwn = (): boolean => {
+    const { pid, place } = written(lock.file);
+    return pid === own.pid && place === own.place;
+  };
+  // Whole from its first moment on: another process would take an empty one for one that was left.
+  const whole = `${lock.file}.${process.pid}`;
+  await writeFile(whole, JSON.stringify(own));
+  try {
+    await link(whole, lock.file).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') refuse(lock);
+      await rename(whole, lock.file); // over what a killed process left, or where there are no links
+    });
+  } finally {
+    await rm(whole, { force: true });
+  }
+  // Of two that find the same one left, the later has it.
+  if (!isOwn()) refuse(lock);
+  const release = (): void => {
+    if (isOwn()) rmSync(lock.file, { force: true });
+  };
   process.once('exit', release);
   return () => {
     process.off('exit', release);

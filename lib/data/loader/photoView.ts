@@ -39,9 +39,12 @@ export function scaledBox(box: Box, from: Size, to: Size, least: number): Box {
 }
 
 let workspace = new Uint8Array(0);
+/** More than this is let go of with the picture that needed it: 5 megapixels. */
+const MOST_KEPT = 16 << 20;
 
 /** Bytes that are the caller's until the next call, so that memory is not asked for, and cleared, for each picture. */
 function room(bytes: number): Uint8Array {
+  if (bytes > MOST_KEPT) return new Uint8Array(bytes);
   if (workspace.length < bytes) workspace = new Uint8Array(bytes);
   return workspace.subarray(0, bytes);
 }

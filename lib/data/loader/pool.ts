@@ -6,13 +6,11 @@ import { packageFolder } from '../../runtime/paths.js';
 import { pictureName } from '../decode.js';
 import type { ViewJob } from './photoView.js';
 
-/** Memory that workers write to, so that nobody has to copy what they make. */
-export type Shared = Float32Array<SharedArrayBuffer>;
-
 export interface WorkerRequest {
   id: number;
   job: ViewJob;
-  out: Shared;
+  /** Where the view goes. */
+  out: Float32Array<SharedArrayBuffer>;
 }
 
 export interface WorkerAnswer {
@@ -28,15 +26,25 @@ export const defaultWorkers = (): number => Math.max(1, Math.min(16, availablePa
 
 interface Task {
   job: ViewJob;
-  out: Shared;
+  out: Float32Array;
   resolve: () => void;
   reject: (error: Error) => void;
 }
 
+/**
+ * Room for one view at a time, written by a worker and copied from: made once, since nobody collects shared memory in time
+ * that is made for each batch (V8 does not count it, and every thread that saw it holds it).
+ */
+type Slot = Float32Array<SharedArrayBuffer>;
+
 interface Member {
   worker: Worker;
-  running: Map<number, Task>;
+  running: Map<number, { task: Task; slot: Slot }>;
+  free: Slot[];
 }
+
+const slotOf = (length: number): Slot =>
+  new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
 
 /**
  * Worker threads that make views, first come first served. They start with the first job and keep a process alive only while
@@ -60,8 +68,8 @@ export class ViewPool {
     );
   }
 
-  /** As `photoView`; until the promise is settled `out` is the pool's. */
-  run(job: ViewJob, out: Shared): Promise<void> {
+  /** As `photoView`; `out` is filled when the promise is kept. */
+  run(job: ViewJob, out: Float32Array): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
       this.waiting.push({ job, out, resolve, reject });
@@ -87,19 +95,22 @@ export class ViewPool {
       const task = this.waiting.shift()!;
       const id = this.next++;
       if (free.running.size === 0) free.worker.ref();
-      free.running.set(id, task);
-      free.worker.postMessage({ id, job: task.job, out: task.out } satisfies WorkerRequest);
+      const { job, out } = task;
+      const kept = free.free.pop();
+      const slot = kept && kept.length >= out.length ? kept : slotOf(out.length);
+      free.running.set(id, { task, slot });
+      free.worker.postMessage({ id, job, out: slot.subarray(0, out.length) } satisfies WorkerRequest);
     }
   }
 
   private start(): Member {
     // Not the process's own flags: with --input-type (`node -e`), say, no file can be a worker.
     const worker = new Worker(this.entry, { execArgv: [] });
-    const member: Member = { worker, running: new Map() };
+    const member: Member = { worker, running: new Map(), free: [] };
     worker.unref();
     worker.on('message', (answer: WorkerAnswer) => this.answered(member, answer));
     const died = (why: string, cause?: Error): void => {
-      const pictures = [...member.running.values()].map(({ job }) => pictureName(job.input));
+      const pictures = [...member.running.values()].map(({ task }) => pictureName(task.job.input));
       const over = pictures.length > 0 ? ` over ${pictures.join(', ')}` : '';
       this.fail(new VlltrError('ERR_INTERNAL', `a worker that decodes pictures ended${over}: ${why}`, { cause }));
     };
@@ -110,9 +121,12 @@ export class ViewPool {
   }
 
   private answered(member: Member, { id, error }: WorkerAnswer): void {
-    const task = member.running.get(id);
-    if (!task) return;
+    const found = member.running.get(id);
+    if (!found) return;
+    const { task, slot } = found;
     member.running.delete(id);
+    if (!error) task.out.set(slot.subarray(0, task.out.length));
+    member.free.push(slot);
     this.assign();
     if (member.running.size === 0) member.worker.unref();
     if (!error) task.resolve();
@@ -123,7 +137,10 @@ export class ViewPool {
   /** Fails all that is under way, and what is asked for from now on. The first cause stays. */
   private fail(error: Error): void {
     this.failure ??= error;
-    const tasks = [...this.waiting.splice(0), ...this.members.flatMap(({ running }) => [...running.values()])];
+    const tasks = [
+      ...this.waiting.splice(0),
+      ...this.members.flatMap(({ running }) => [...running.values()].map(({ task }) => task)),
+    ];
     for (const { running, worker } of this.members) {
       running.clear();
       worker.unref();

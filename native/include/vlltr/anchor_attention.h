@@ -115,7 +115,7 @@ inline constexpr int64_t kAnchorAttentionKeptLimit = int64_t{512} << 20;
 int64_t anchorAttentionKept(const AnchorTable& table, int64_t batch, int64_t limit);
 
 /** kInvalidArgument: a bad shape or an overlap; kResourceExhausted: no memory for the workspace (a few MiB a
- * thread, and B D partial sums a part of the classes, 32 MiB at most in all). */
+ * thread, and B D partial sums a part of the classes, 32 MiB or one part's at most in all). */
 Status anchorAttention(const AnchorAttentionForward& call);
 Status anchorAttention(const AnchorAttentionBackward& call);
 Status anchorAttention(const AnchorAttentionWeights& call);
