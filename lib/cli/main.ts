@@ -78,7 +78,9 @@ function exitCode(error: unknown): number {
     say(`${red('error')} ${error.message}`);
     return error.code === 'ERR_USAGE' ? 2 : 1;
   }
-  say(`${red('error')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  // The file system's own words name the file; where in the code it was does not help.
+  const system = error instanceof Error && 'syscall' in error;
+  say(`${red('error')} ${error instanceof Error ? (!system && error.stack) || error.message : String(error)}`);
   return 1;
 }
 

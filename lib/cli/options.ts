@@ -54,8 +54,7 @@ export const resolutionOption = (command: Command): Command =>
   );
 
 /** `--force`, which excludes `--resume`. */
-export const forceOption = (what: string): Option =>
-  new Option('--force', `replace ${what} that the folder holds`).conflicts('resume');
+export const forceOption = (what: string): Option => new Option('--force', `replace ${what}`).conflicts('resume');
 
 /** Adds the options that every training command takes. */
 export function runOptions(command: Command, defaultRun: string): Command {
@@ -63,7 +62,7 @@ export function runOptions(command: Command, defaultRun: string): Command {
     .option('--run <dir>', 'folder of the run', defaultRun)
     .option('--seed <n>', 'seed of every random draw', integer, 0)
     .option('--resume', 'go on from the last good checkpoint in the run folder')
-    .addOption(forceOption(`the ${command.name()} run`))
+    .addOption(forceOption(`the ${command.name()} run that the folder holds`))
     .option('--dry-run', 'print the configuration and stop')
     .option('--json', 'print the outcome as JSON on stdout');
 }

@@ -15,7 +15,7 @@ export function register(program: Command): void {
     )
     .option('--out <file>', 'where the predictions of a split go, a line of JSON each (default: stdout)')
     .option('--resume', 'go on with an unfinished --out')
-    .addOption(forceOption('the predictions'))
+    .addOption(forceOption('predictions that are there'))
     .option('--top <n>', 'classes shown', natural, 5)
     .option('--explain', 'the exact share of every anchor sentence in the text logit of the best class')
     .option('--json', 'print the predictions as JSON');

@@ -115,7 +115,7 @@ const SETTINGS = {
 export function settingsFlag(command: Command): Command {
   return command.option(
     '--set <key=value...>',
-    'any setting by its name in config.json: --set learningRate=1e-4 mixup=false clipNorm=none',
+    'any setting by its name in config.json: --set learningRate=1e-4 clipNorm=none',
   );
 }
 

@@ -5,6 +5,7 @@ import { VlltrError } from '../errors.js';
 import { decodeFull, inParallel } from './decode.js';
 import { type Note, plural } from './findings.js';
 import { type Listing, SPLITS, type Split } from './formats/listing.js';
+import { mostUnreadable } from './loader/replacements.js';
 
 /** A picture as messages name it, and whose it is. */
 interface Place {
@@ -130,6 +131,33 @@ export function noteListedTwice(listing: Listing, note: Note): void {
   noteEqual(grouped(keys, all), 'listed', note);
 }
 
+/** Training replaces a few of its own unreadable pictures by others of their class; evaluation replaces none. */
+function noteUnreadable(listing: Listing, all: AllPictures, reasons: ReadonlyMap<number, string>, note: Note): void {
+  const sorted = [...reasons].sort(([a], [b]) => a - b).map(([n, reason]) => ({ ...all.at(n), reason }));
+  const inTrain = sorted.filter(({ split }) => split === 'train');
+  const labels = Array.from(listing.splits.train?.labels ?? []);
+  const left = new Map<number, number>();
+  for (const label of labels) left.set(label, (left.get(label) ?? 0) + 1);
+  for (const { label } of inTrain) left.set(label, left.get(label)! - 1);
+  const replaced =
+    inTrain.length <= mostUnreadable(labels.length) && inTrain.every(({ label }) => left.get(label)! > 0);
+  const fatal = sorted.filter(({ split }) => split !== 'train' || !replaced);
+  if (fatal.length)
+    note(
+      'problem',
+      'unreadable',
+      `${plural(fatal.length, 'picture')} cannot be read`,
+      fatal.map(({ reason }) => reason),
+    );
+  if (inTrain.length && replaced)
+    note(
+      'warning',
+      'unreadable',
+      `${plural(inTrain.length, 'training picture')} cannot be read; in training others of their class stand in`,
+      inTrain.map(({ reason }) => reason),
+    );
+}
+
 /**
  * Reads and hashes every picture: pixels, not bytes, so that the same picture saved twice counts as equal.
  * @param skipped pictures that are known not to be there
@@ -156,9 +184,6 @@ export async function noteContents(
     }
     onProgress?.(++done, all.length);
   });
-  if (reasons.size) {
-    const items = [...reasons].sort((a, b) => a[0] - b[0]).map(([, reason]) => reason);
-    note('problem', 'unreadable', `${plural(reasons.size, 'picture')} cannot be read`, items);
-  }
+  noteUnreadable(listing, all, reasons, note);
   noteEqual(grouped(keys, all), 'found', note);
 }

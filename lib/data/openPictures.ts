@@ -6,7 +6,7 @@ import { readListing } from './formats/index.js';
 import { type Listing, type Pictures, type ReadOptions, SPLITS, type Split } from './formats/listing.js';
 import { checkHoldOut, heldOut } from './holdOut.js';
 import { ViewPool } from './loader/pool.js';
-import { Replacements } from './loader/replacements.js';
+import { mostUnreadable, Replacements } from './loader/replacements.js';
 import { PictureFiles } from './pictureFiles.js';
 import { type Shots, shotBounds } from './shots.js';
 import type { ImageSource, LongTailData } from './types.js';
@@ -149,7 +149,7 @@ export async function openPictures(path: string, options: OpenOptions): Promise<
   const source = (split: Split): ImageSource | undefined => {
     const found = pictures[split];
     if (!found) return undefined;
-    const limit = maxUnreadable ?? Math.max(10, Math.floor(found.ids.length / 1000));
+    const limit = maxUnreadable ?? mostUnreadable(found.ids.length);
     const loading = {
       pool,
       ...(split === 'train' && { replacements: new Replacements(found.ids, found.labels, limit, warn) }),

@@ -10,8 +10,18 @@ export const PARTIAL_SUFFIX = '.partial';
  * Writes a file so that `path` holds either its old content or the whole new one, whenever the process dies: into a
  * temporary file beside it, fsync, rename. Missing folders are made.
  * @param write gets the open temporary file
+ * @throws VlltrError ERR_IO naming the file where the file system refuses
  */
 export async function writeAtomic(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+  try {
+    await replace(path, write);
+  } catch (cause) {
+    if (!(cause instanceof Error) || !('syscall' in cause)) throw cause;
+    throw new VlltrError('ERR_IO', `${path} cannot be written: ${cause.message}`, { cause });
+  }
+}
+
+async function replace(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}${PARTIAL_SUFFIX}`;
   try {

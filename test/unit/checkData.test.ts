@@ -72,7 +72,7 @@ describe('checkData', () => {
     await sound();
     await mkdir(join(dir, 'train/empty'));
     await paint('test/foreign/x.png');
-    await writeFile(join(dir, 'train/c/bad.jpg'), 'no picture');
+    await writeFile(join(dir, 'test/c/bad.jpg'), 'no picture');
     await writeFile(join(dir, 'classes.json'), '{');
     const report = await checkData(dir);
     expect(report.ok).toBe(false);
@@ -81,12 +81,27 @@ describe('checkData', () => {
         .filter((k) => k.startsWith('problem'))
         .sort(),
     ).toEqual(['problem empty-class', 'problem text', 'problem unreadable', 'problem untrained-class']);
-    expect(finding(report, 'unreadable')!.items[0]).toMatch(/train\/c\/bad\.jpg cannot be read/);
+    expect(finding(report, 'unreadable')!.items[0]).toMatch(/test\/c\/bad\.jpg cannot be read/);
     expect(finding(report, 'empty-class')!.items).toEqual(['empty']);
     expect(finding(report, 'untrained-class')!.items).toEqual(['foreign']);
     expect(report.classes.find((c) => c.name === 'foreign')?.group).toBeNull();
     const fast = await checkData(dir, { decode: false });
     expect(finding(fast, 'unreadable')).toBeUndefined();
+  });
+
+  it('warns of unreadable training pictures as long as training replaces them', async () => {
+    await sound();
+    const bad = (name: string) => writeFile(join(dir, name), 'no picture');
+    for (let i = 0; i < 10; i++) await bad(`train/c/bad${i}.jpg`);
+    const few = await checkData(dir);
+    expect(kinds(few)).toEqual(['warning unreadable']);
+    expect(finding(few, 'unreadable')!.items).toHaveLength(10);
+    await bad('train/c/bad10.jpg');
+    expect(kinds(await checkData(dir))).toEqual(['problem unreadable']);
+    for (let i = 0; i < 11; i++) await rm(join(dir, `train/c/bad${i}.jpg`));
+    await mkdir(join(dir, 'train/unseen'));
+    await bad('train/unseen/only.jpg');
+    expect(kinds(await checkData(dir))).toContain('problem unreadable');
   });
 
   it('warns of missing splits, texts and stray files', async () => {

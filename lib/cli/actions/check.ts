@@ -1,5 +1,5 @@
 import { type ClassReport, checkData, type DataReport } from '../../data/checkData.js';
-import type { Finding } from '../../data/findings.js';
+import { type Finding, plural } from '../../data/findings.js';
 import { groupRange } from '../../report/format.js';
 import type { DataFlags } from '../dataFlags.js';
 import { Bar, print, table } from '../terminal.js';
@@ -31,7 +31,7 @@ export function format(report: DataReport): string {
   const problems = report.findings.filter((f) => f.severity === 'problem').length;
   const warnings = report.findings.length - problems;
   return [
-    `${report.path} (${report.format}): ${report.classes.length} classes; pictures: ${splits.join(', ') || 'none'}`,
+    `${report.path} (${report.format}): ${plural(report.classes.length, 'class', 'classes')}; pictures: ${splits.join(', ') || 'none'}`,
     ...(heldOut
       ? [
           `val: ${heldOut.pictures} pictures of ${heldOut.classes} classes, held out of train (--hold-out ${heldOut.share})`,

@@ -88,8 +88,9 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
     classes: data.classes,
     results: rows,
   };
+  const file = join(flags.run, `evaluation-${split}${flags.fiveCrop ? '-five-crop' : ''}.json`);
   if (await isRunFolder(flags.run)) {
-    await writeJson(join(flags.run, `evaluation-${split}.json`), outcome);
+    await writeJson(file, outcome);
     const config = join(flags.run, 'config.json');
     const kind = { lgr: 'VL-LTR', baseline: 'Vision-only baseline', clip: 'Class texts' };
     await writeRunReport(flags.run, {
@@ -106,8 +107,11 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
       inspection: classifier && (await inspect(data, classifier, baseline, { split })),
       stage1: existsSync(config) ? (await readJson<{ stage1?: string }>(config)).stage1 : undefined,
     });
-    say(`${join(flags.run, `evaluation-${split}.json`)} and report.html`);
+    say(`${file} and report.html`);
   } else if (!flags.json) say(`${flags.run} is no folder of a run: nothing is written there; --json prints everything`);
   if (flags.json) print(outcome);
-  else print(`${data.name}, ${split}: ${images.length} pictures\n${accuracyTables(rows)}`);
+  else
+    print(
+      `${data.name}, ${split}: ${images.length} pictures${flags.fiveCrop ? ', five crops each' : ''}\n${accuracyTables(rows)}`,
+    );
 }

@@ -70,6 +70,11 @@ export async function inherit(
 ): Promise<Inherited> {
   const before = await runData(run);
   const data = argument ?? before.data;
+  check(
+    data !== undefined || run === undefined || existsSync(run),
+    'ERR_USAGE',
+    () => `${run} does not exist; expected a run`,
+  );
   check(data !== undefined, 'ERR_USAGE', () => `${run ?? 'the run'} does not say which data it is of: name the data`);
   const named = flags.preset === 'none' ? undefined : flags.preset;
   const preset = named ?? (before.preset !== undefined && !flags.preset ? paperPreset(before.preset) : undefined);

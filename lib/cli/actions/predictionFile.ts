@@ -1,4 +1,4 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { appendFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { check } from '../../errors.js';
 import { writeAtomic } from '../../files/atomic.js';
@@ -28,9 +28,12 @@ export class PredictionFile {
   /**
    * @param about what the predictions are of; a file of others is not gone on with
    * @param chunk records that are always written together
-   * @throws VlltrError ERR_CHECKPOINT naming the file that is there, or the process that writes it
+   * @throws VlltrError ERR_USAGE where it is a folder, ERR_CHECKPOINT naming the file that is there, or the process that writes it
    */
   static async open(flags: PredictionFileFlags, about: object, chunk: number): Promise<PredictionFile> {
+    check(!statSync(flags.out, { throwIfNoEntry: false })?.isDirectory(), 'ERR_USAGE', () => {
+      return `--out ${flags.out} is a folder; expected a file for the predictions`;
+    });
     const release = await holdOut(flags.out);
     try {
       return await PredictionFile.begin(flags, about, chunk, release);

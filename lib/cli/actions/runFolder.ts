@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check } from '../../errors.js';
@@ -18,6 +18,8 @@ const FILES = [
   'summary.json',
   'evaluation-val.json',
   'evaluation-test.json',
+  'evaluation-val-five-crop.json',
+  'evaluation-test-five-crop.json',
   'model.safetensors',
   'anchors.safetensors',
   'anchors.json',
@@ -55,8 +57,15 @@ export async function refuseOccupied(options: RunOptions, command: string, start
   const { run, resume, force } = options;
   refuseHeld(run);
   const config = await storedConfig(run);
-  const finished = existsSync(join(run, 'summary.json')) || existsSync(join(run, 'model.safetensors'));
+  check(
+    !statSync(run, { throwIfNoEntry: false })?.isFile(),
+    'ERR_USAGE',
+    () => `--run ${run} is a file; expected a folder`,
+  );
   const checkpoints = await readdir(checkpointFolder(run)).catch(() => [] as string[]);
+  // A model beside checkpoints, and no summary: it was trained, and killed before it was evaluated.
+  const trained = existsSync(join(run, 'model.safetensors')) && checkpoints.length === 0;
+  const finished = existsSync(join(run, 'summary.json')) || trained;
   if (!finished && checkpoints.length === 0 && (await seedFolders(run)).length === 0) {
     if (resume) say(`${run} has nothing to resume; starting at step 0`);
     return;

@@ -1,5 +1,8 @@
 import { check, VlltrError } from '../../errors.js';
 
+/** Training pictures that may be unreadable where nothing else is said: 0.1 %, at least 10. */
+export const mostUnreadable = (pictures: number): number => Math.max(10, Math.floor(pictures / 1000));
+
 /**
  * Stands in for training pictures that cannot be read: the next picture of the class, in the order of the data set, that
  * can. Which one that is depends on the files alone, whatever was read before and by whom. Each such picture is named once;
