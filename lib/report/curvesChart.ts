@@ -68,11 +68,16 @@ export function stageCurves(metrics: readonly Metrics[]): { losses: Curve[]; acc
 
 const HEIGHT = 180;
 
-/** Whole tens around percentages: an axis left to itself goes beyond 100. */
-export const percentAxis = (values: readonly number[]): { min: number; max: number } => {
+/** Between the ticks of an axis of percentages. */
+const STEPS = [5, 10, 15, 20, 25, 30, 35, 50];
+
+/** Whole tens around percentages, and at most four equal steps: an axis left to itself goes beyond 100. */
+export function percentAxis(values: readonly number[]): { min: number; max: number; interval: number } {
   const min = Math.max(0, Math.min(90, Math.floor(Math.min(...values) / 10) * 10));
-  return { min, max: Math.min(100, Math.max(min + 10, Math.ceil(Math.max(...values) / 10) * 10)) };
-};
+  const max = Math.min(100, Math.max(min + 10, Math.ceil(Math.max(...values) / 10) * 10));
+  const range = max - min;
+  return { min, max, interval: STEPS.find((step) => range % step === 0 && range / step <= 4) ?? range };
+}
 
 function panel(id: string, label: string, curves: Curve[], steps: number, percent: boolean): Html {
   return drawing({

@@ -101,10 +101,11 @@ describe('charts', () => {
   });
 
   it('keeps the axis of accuracies within a hundred, however few there are', () => {
-    expect(percentAxis([71.8])).toEqual({ min: 70, max: 80 });
-    expect(percentAxis([44.3, 91])).toEqual({ min: 40, max: 100 });
-    expect(percentAxis([100])).toEqual({ min: 90, max: 100 });
-    expect(percentAxis([0])).toEqual({ min: 0, max: 10 });
+    expect(percentAxis([71.8])).toEqual({ min: 70, max: 80, interval: 5 });
+    expect(percentAxis([44.3, 91])).toEqual({ min: 40, max: 100, interval: 15 });
+    expect(percentAxis([100])).toEqual({ min: 90, max: 100, interval: 5 });
+    expect(percentAxis([0])).toEqual({ min: 0, max: 10, interval: 5 });
+    expect(percentAxis([3, 65])).toEqual({ min: 0, max: 70, interval: 35 });
   });
 
   it('tells losses from other numbers and drops a part that is the loss itself or switched off', () => {
