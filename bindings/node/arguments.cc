@@ -59,6 +59,13 @@ void Arguments::refuse(const std::string& name, const std::string& is, const std
   status_ = invalidArgument(std::string(method_) + ": " + name + " is " + is + ", expected " + expected);
 }
 
+bool Arguments::hasLength(const char* name, int64_t found, int64_t expected, const char* unit) {
+  if (status_.ok() && found != expected) {
+    refuse(name, std::to_string(found) + " " + unit + " long", std::to_string(expected));
+  }
+  return status_.ok();
+}
+
 FloatArray Arguments::floatArray(const Napi::Value& value, const std::string& name) {
   void* data = nullptr;
   int64_t length = 0;
@@ -72,10 +79,7 @@ FloatArray Arguments::floatArray(const Napi::Value& value, const std::string& na
 float* Arguments::floats(size_t index, const char* name, int64_t length) {
   if (!status_.ok()) return nullptr;
   const FloatArray found = floatArray(info_[index], name);
-  if (status_.ok() && length >= 0 && found.length != length) {
-    refuse(name, std::to_string(found.length) + " values long", std::to_string(length));
-  }
-  return status_.ok() ? found.data : nullptr;
+  return length < 0 || hasLength(name, found.length, length, "values") ? found.data : nullptr;
 }
 
 std::vector<FloatArray> Arguments::floatArrays(size_t index, const char* name) {
@@ -111,10 +115,7 @@ int32_t* Arguments::integers(size_t index, const char* name, int64_t* length) {
 int32_t* Arguments::integers(size_t index, const char* name, int64_t length) {
   int64_t found = 0;
   int32_t* data = integers(index, name, &found);
-  if (status_.ok() && found != length) {
-    refuse(name, std::to_string(found) + " values long", std::to_string(length));
-  }
-  return status_.ok() ? data : nullptr;
+  return hasLength(name, found, length, "values") ? data : nullptr;
 }
 
 uint8_t* Arguments::bytes(size_t index, const char* name, int64_t* length) {
@@ -130,10 +131,7 @@ uint8_t* Arguments::bytes(size_t index, const char* name, int64_t* length) {
 uint8_t* Arguments::bytes(size_t index, const char* name, int64_t length) {
   int64_t found = 0;
   uint8_t* data = bytes(index, name, &found);
-  if (status_.ok() && found != length) {
-    refuse(name, std::to_string(found) + " bytes long", std::to_string(length));
-  }
-  return status_.ok() ? data : nullptr;
+  return hasLength(name, found, length, "bytes") ? data : nullptr;
 }
 
 uint8_t* Arguments::pixels(size_t index, const char* name, int64_t* count) {

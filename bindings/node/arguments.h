@@ -54,6 +54,8 @@ class Arguments {
 
  private:
   FloatArray floatArray(const Napi::Value& value, const std::string& name);
+  /** Refuses another length; false where anything was refused. */
+  bool hasLength(const char* name, int64_t found, int64_t expected, const char* unit);
   void refuse(const std::string& name, const std::string& is, const std::string& expected);
 
   const char* method_;
