@@ -6,6 +6,7 @@ import { decodeFull, inParallel } from './decode.js';
 import { type Note, plural } from './findings.js';
 import { type Listing, SPLITS, type Split } from './formats/listing.js';
 import { mostUnreadable } from './loader/replacements.js';
+import { classSizes } from './openPictures.js';
 
 /** A picture as messages name it, and whose it is. */
 interface Place {
@@ -135,12 +136,10 @@ export function noteListedTwice(listing: Listing, note: Note): void {
 function noteUnreadable(listing: Listing, all: AllPictures, reasons: ReadonlyMap<number, string>, note: Note): void {
   const sorted = [...reasons].sort(([a], [b]) => a - b).map(([n, reason]) => ({ ...all.at(n), reason }));
   const inTrain = sorted.filter(({ split }) => split === 'train');
-  const labels = Array.from(listing.splits.train?.labels ?? []);
-  const left = new Map<number, number>();
-  for (const label of labels) left.set(label, (left.get(label) ?? 0) + 1);
-  for (const { label } of inTrain) left.set(label, left.get(label)! - 1);
-  const replaced =
-    inTrain.length <= mostUnreadable(labels.length) && inTrain.every(({ label }) => left.get(label)! > 0);
+  const labels = listing.splits.train?.labels ?? new Int32Array();
+  const left = classSizes(labels, listing.classes.length);
+  for (const { label } of inTrain) left[label]!--;
+  const replaced = inTrain.length <= mostUnreadable(labels.length) && inTrain.every(({ label }) => left[label]! > 0);
   const fatal = sorted.filter(({ split }) => split !== 'train' || !replaced);
   if (fatal.length)
     note(

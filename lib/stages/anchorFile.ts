@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { check, VlltrError } from '../errors.js';
 import { writeJson } from '../files/atomic.js';
 import { inspectSafetensors, readSafetensors, writeSafetensors } from '../files/safetensors.js';
+import { hashFile } from '../files/sha256.js';
 import { tf } from '../runtime/tf.js';
 import type { Anchors } from './head.js';
 import type { AnchorOptions } from './options.js';
@@ -23,9 +22,7 @@ const FORMAT = 'vl-ltr-anchors';
 
 /** Digest of a model file, by which anchors know whether they are its own. */
 export async function fileDigest(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const part of createReadStream(path)) hash.update(part as Buffer);
-  return hash.update('\0').digest('hex').slice(0, 24);
+  return (await hashFile(path)).update('\0').digest('hex').slice(0, 24);
 }
 
 /** An anchor sentence and the loss it was chosen by (`null` where it was chosen otherwise). */

@@ -15,6 +15,7 @@ import { inherit, isRunFolder } from './inherit.js';
 import { openClassifier } from './models.js';
 import { openData } from './openData.js';
 import { type AnyModel, fitClasses, heldOutOf, openAny } from './recogniser.js';
+import { evaluationFile } from './runFolder.js';
 import { writeRunReport } from './runReport.js';
 import { accuracyTables } from './tables.js';
 
@@ -88,7 +89,7 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
     classes: data.classes,
     results: rows,
   };
-  const file = join(flags.run, `evaluation-${split}${flags.fiveCrop ? '-five-crop' : ''}.json`);
+  const file = join(flags.run, evaluationFile(split, flags.fiveCrop));
   if (await isRunFolder(flags.run)) {
     await writeJson(file, outcome);
     const config = join(flags.run, 'config.json');

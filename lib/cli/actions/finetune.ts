@@ -25,7 +25,7 @@ import { inherit } from './inherit.js';
 import { checkTrainedOn, dataDigest, holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
 import { sayPresetNotes } from './presetNotes.js';
-import { stageRun } from './progress.js';
+import { showTraining } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 import { writeRunReport } from './runReport.js';
 import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
@@ -150,24 +150,15 @@ export async function run(argument: string | undefined, given: FinetuneCommand):
     anchors: plan,
   });
 
-  const progress = stageRun(flags);
-  let model: Classifier;
-  try {
+  const model = await showTraining(flags, data, async (run): Promise<Classifier> => {
     if (plan) {
       const anchors = await anchorsFor(plan, data, start, flags);
-      model = await trainLgr(data, start, anchors, options as FinetuneOptions, progress, alpha);
-    } else {
-      const { config } = start;
-      const params = await trainBaseline(data, start, options as BaselineOptions, progress);
-      model = { config, params, info: { kind: 'baseline', config, ...classInfo(data) } };
+      return trainLgr(data, start, anchors, options as FinetuneOptions, run, alpha);
     }
-  } catch (error) {
-    // Pictures that were to be decoded for updates which do not come would keep the process.
-    await data.dispose?.();
-    throw error;
-  } finally {
-    progress.end();
-  }
+    const { config } = start;
+    const params = await trainBaseline(data, start, options as BaselineOptions, run);
+    return { config, params, info: { kind: 'baseline', config, ...classInfo(data) } };
+  });
   model.info.holdOut = holdOut;
   await saveClassifier(join(flags.run, 'model.safetensors'), model);
 

@@ -17,7 +17,7 @@ import { choosingMemory, type Memory, onCard, total, trainingMemory } from '../.
 import type { AnchorChoice, BaselineOptions, FinetuneOptions, PretrainOptions } from '../../stages/options.js';
 import type { DataFlags } from '../dataFlags.js';
 import { holdOutFor, modelPath } from './models.js';
-import { presetNotes, weightsNote } from './presetNotes.js';
+import { presetNotes } from './presetNotes.js';
 import { whatBegins } from './weights.js';
 
 type Options = PretrainOptions | FinetuneOptions | BaselineOptions;
@@ -164,9 +164,7 @@ export async function planTraining(planned: Planned): Promise<{ plan: TrainingPl
   const perEpoch = updatesPerEpoch(pictures, batch);
   const counted = { classes, pictures: report.pictures };
   const visual = weights.file === null ? undefined : config.visual;
-  const here = preset ? presetNotes(preset, counted, visual) : [];
-  const other = preset && pretrains && weights.file !== null ? await weightsNote(preset, weights.file) : undefined;
-  if (other !== undefined) here.push(other);
+  const begins = (pretrains && weights.file) || undefined;
   const plan: TrainingPlan = {
     ready: report.ok && weights.missing === undefined,
     data: {
@@ -181,7 +179,7 @@ export async function planTraining(planned: Planned): Promise<{ plan: TrainingPl
       }),
     },
     weights,
-    ...(preset && { differs: { released: preset.differs, here } }),
+    ...(preset && { differs: { released: preset.differs, here: await presetNotes(preset, counted, visual, begins) } }),
     updates: {
       steps,
       perEpoch,

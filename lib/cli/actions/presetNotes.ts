@@ -16,8 +16,14 @@ const described = (visual: Visual): string =>
  * What keeps a run from being the preset's: data that is not what was published, another architecture, another size of
  * pictures. It runs all the same (a part of the data, a smaller model), so that people must be told.
  * @param visual of the model that the run begins with
+ * @param file stage 1: the weights that it begins with; stage 2 begins with what that made
  */
-export function presetNotes(preset: PaperPreset, counted: Counted, visual: Visual | undefined): string[] {
+export async function presetNotes(
+  preset: PaperPreset,
+  counted: Counted,
+  visual: Visual | undefined,
+  file?: string,
+): Promise<string[]> {
   const { weights, resolution, data } = preset;
   const released = CLIP_CONFIGS[weights.architecture].visual as Visual;
   const notes = publishedDifferences(data.format, counted);
@@ -25,7 +31,8 @@ export function presetNotes(preset: PaperPreset, counted: Counted, visual: Visua
     notes.push(`${described(visual)}, the preset has ${weights.architecture}: ${described(released)}`);
   if (visual && visual.imageSize !== resolution)
     notes.push(`pictures of ${visual.imageSize} pixels, the preset has ${resolution}`);
-  return notes;
+  const other = file === undefined ? undefined : await weightsNote(preset, file);
+  return other === undefined ? notes : [...notes, other];
 }
 
 /**
@@ -38,19 +45,15 @@ export async function weightsNote({ weights }: PaperPreset, path: string): Promi
   return `weights ${path} (SHA-256 ${found}), the preset has ${weights.file} (SHA-256 ${weights.sha256})`;
 }
 
-/**
- * Tells people of them.
- * @param weights what stage 1 begins with; stage 2 begins with what that made
- */
+/** Tells people of them. */
 export async function sayPresetNotes(
   preset: PaperPreset,
   data: LongTailData,
   visual: Visual,
-  weights?: string,
+  file?: string,
 ): Promise<void> {
   const { train, val, test, classes } = data;
   const pictures = { train: train.length, ...(val && { val: val.length }), ...(test && { test: test.length }) };
-  const notes: (string | undefined)[] = presetNotes(preset, { classes: classes.length, pictures }, visual);
-  if (weights !== undefined) notes.push(await weightsNote(preset, weights));
-  for (const note of notes) if (note !== undefined) say(`${yellow('unlike')} preset ${preset.name}: ${note}`);
+  for (const note of await presetNotes(preset, { classes: classes.length, pictures }, visual, file))
+    say(`${yellow('unlike')} preset ${preset.name}: ${note}`);
 }

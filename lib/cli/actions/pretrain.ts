@@ -5,7 +5,7 @@ import { writeJson } from '../../files/atomic.js';
 import type { PaperPreset } from '../../presets/paper/index.js';
 import { shippedTeacher } from '../../presets/teacher.js';
 import { ready } from '../../runtime/ready.js';
-import { type TensorMap, tf } from '../../runtime/tf.js';
+import { tf } from '../../runtime/tf.js';
 import { classCounts } from '../../stages/accuracy.js';
 import { fileDigest } from '../../stages/anchorFile.js';
 import { inUpdates, type Settings } from '../../stages/epochs.js';
@@ -26,7 +26,7 @@ import { inherit } from './inherit.js';
 import { dataDigest, holdOutFor, openClip, openTeacher } from './models.js';
 import { openData } from './openData.js';
 import { sayPresetNotes } from './presetNotes.js';
-import { stageRun } from './progress.js';
+import { showTraining } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 import { writeRunReport } from './runReport.js';
 import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
@@ -123,17 +123,7 @@ export async function run(dataArgument: string, given: PretrainCommand): Promise
     digest: dataDigest(data),
   });
 
-  const progress = stageRun(flags);
-  let params: TensorMap;
-  try {
-    params = await pretrain(data, bank, start, teacher, options, progress);
-  } catch (error) {
-    // Pictures that were to be decoded for updates which do not come would keep the process.
-    await data.dispose?.();
-    throw error;
-  } finally {
-    progress.end();
-  }
+  const params = await showTraining(flags, data, (run) => pretrain(data, bank, start, teacher, options, run));
   // Written before anything else is measured: nothing that comes after can lose it.
   await saveClip(join(flags.run, 'model.safetensors'), own, params, {
     metadata: {

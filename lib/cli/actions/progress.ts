@@ -1,3 +1,4 @@
+import type { LongTailData } from '../../data/types.js';
 import type { StageRun } from '../../stages/options.js';
 import type { RunOptions } from '../options.js';
 import { Bar } from '../terminal.js';
@@ -33,4 +34,24 @@ export class Bars {
     this.bar = undefined;
     this.name = '';
   };
+}
+
+/**
+ * Runs a training and shows how far it is. Where it fails or is stopped the data goes: pictures that were to be decoded for
+ * updates which do not come would keep the process.
+ */
+export async function showTraining<T>(
+  options: RunOptions,
+  data: LongTailData,
+  train: (run: StageRun) => Promise<T>,
+): Promise<T> {
+  const run = stageRun(options);
+  try {
+    return await train(run);
+  } catch (error) {
+    await data.dispose?.();
+    throw error;
+  } finally {
+    run.end();
+  }
 }

@@ -10,16 +10,17 @@ import type { RunOptions } from '../options.js';
 import { say } from '../terminal.js';
 import { holdRun, refuseHeld } from './runLock.js';
 
+/** Where a run keeps its evaluation on a split. */
+export const evaluationFile = (split: 'val' | 'test', fiveCrop = false): string =>
+  `evaluation-${split}${fiveCrop ? '-five-crop' : ''}.json`;
+
 /** Files a finished or unfinished run leaves in its folder, beside checkpoints/ and the folders of a demo's seeds. */
 const FILES = [
   'config.json',
   'metrics.jsonl',
   UNREADABLE_FILE,
   'summary.json',
-  'evaluation-val.json',
-  'evaluation-test.json',
-  'evaluation-val-five-crop.json',
-  'evaluation-test-five-crop.json',
+  ...(['val', 'test'] as const).flatMap((split) => [false, true].map((five) => evaluationFile(split, five))),
   'model.safetensors',
   'anchors.safetensors',
   'anchors.json',
