@@ -19,6 +19,8 @@ export interface Contender {
   tolerance: number;
   /** Seconds until the first steps must be done. */
   patience?: number;
+  /** Rows on which it differs from others; default: all. */
+  kinds?: Row['kind'][];
   /** The bench fails where it fails. */
   required?: boolean;
   /** Whether its time can be told apart by ops. */
@@ -52,6 +54,9 @@ const torch = (name: string, label: string, options: Contender['torch'], more: P
   tolerance: SINGLE,
   ...more,
 });
+/** Without one of the package's kernels: what the captured step takes less than that is what the kernel gains. */
+const without = (name: VariantName, label: string, kinds?: Row['kind'][]): Contender =>
+  ours(name, `without ${label}`, { choice: 'without', kinds });
 const eager = { compiled: false, autocast: false };
 
 export const CONTENDERS: Contender[] = [
@@ -60,20 +65,25 @@ export const CONTENDERS: Contender[] = [
   ours('captured', 'captured', { required: true, accounted: true }),
   ours('captured-xla', 'captured + XLA', { patience: COMPILING }),
   ours('captured-bf16', 'captured + bf16', { tolerance: HALF }),
+  without('captured-without-adamw', 'AdamW'),
+  without('captured-without-layer-norm', 'layer norm'),
+  without('captured-without-contrastive', 'contrastive loss', ['stage1']),
+  without('captured-without-attention', 'attention', ['stage2']),
+  without('captured-without-any', 'any'),
   torch(
     'eager-channels-last',
     'eager ch. last',
     { ...eager, format: 'channels_last' },
-    { choice: 'eager', accounted: true },
+    // Text has no memory format.
+    { choice: 'eager', kinds: ['image', 'stage1', 'stage2'], accounted: true },
   ),
   torch('eager-contiguous', 'eager contig.', { ...eager, format: 'contiguous' }, { choice: 'eager', accounted: true }),
   torch('compiled', 'compiled', { compiled: true, autocast: false }, { patience: COMPILING }),
   torch('eager-bf16', 'eager bf16', { compiled: false, autocast: true }, { tolerance: HALF }),
 ];
 
-/** Whether a contender differs from others on this row: text has no memory format. */
-export const takesPart = ({ name }: Contender, row: Row): boolean =>
-  row.kind !== 'text' || name !== 'eager-channels-last';
+/** Whether a contender differs from others on this row. */
+export const takesPart = ({ kinds }: Contender, row: Row): boolean => kinds?.includes(row.kind) ?? true;
 
 export const label = (name: string): string => CONTENDERS.find((contender) => contender.name === name)?.label ?? name;
 

@@ -59,6 +59,11 @@ const RATIOS: [string, string][] = [
   ['captured-xla', 'captured'],
   ['captured-bf16', 'captured'],
   ['captured-bf16', 'eager-bf16'],
+  ['captured-without-adamw', 'captured'],
+  ['captured-without-layer-norm', 'captured'],
+  ['captured-without-contrastive', 'captured'],
+  ['captured-without-attention', 'captured'],
+  ['captured-without-any', 'captured'],
   ['op-by-op', 'eager'],
   ['op-by-op', 'plain'],
 ];

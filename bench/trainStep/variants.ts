@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type CaptureOptions, capture } from '../../lib/runtime/capture/index.js';
-import { type ReadyOptions, ready } from '../../lib/runtime/ready.js';
+import { type KernelName, type ReadyOptions, ready, withKernels } from '../../lib/runtime/ready.js';
 import { usePlainTensorFlow } from '../support/plainTensorFlow.js';
 import type { Step } from './steps.js';
 
@@ -26,6 +26,12 @@ const captured =
     const whole = capture(step, options);
     return { step: whole, dispose: () => whole.dispose() };
   };
+/** One function, some of the package's ops being TensorFlow.js's composed formulas in it. */
+const without = (what: string, ...ops: KernelName[]) => ({
+  kernels: 'auto' as const,
+  what: `one function, ${what} composed`,
+  run: (step: Step) => captured({})((...given) => withKernels('tfjs', () => step(...given), ops)),
+});
 
 /** The ways in which this package, or TensorFlow.js without it, can run a step. */
 const VARIANTS = {
@@ -34,6 +40,11 @@ const VARIANTS = {
   captured: { kernels: 'auto', what: 'one function', run: captured({}) },
   'captured-xla': { kernels: 'auto', what: 'one function, XLA', run: captured({ xla: true }) },
   'captured-bf16': { kernels: 'auto', what: 'one function, bfloat16', run: captured({ precision: 'bf16' }) },
+  'captured-without-adamw': without('AdamW', 'adamw'),
+  'captured-without-layer-norm': without('layer norm', 'layerNorm'),
+  'captured-without-contrastive': without('the contrastive loss', 'classwiseContrastive'),
+  'captured-without-attention': without('attention to anchors', 'anchorAttention'),
+  'captured-without-any': without('all', 'adamw', 'layerNorm', 'classwiseContrastive', 'anchorAttention'),
 } satisfies Record<string, Variant>;
 
 export type VariantName = keyof typeof VARIANTS;

@@ -50,7 +50,7 @@ export type AdamwResult = { params: tf.Tensor1D; m: tf.Tensor1D; v: tf.Tensor1D;
  * @throws VlltrError ERR_ARGUMENT, ERR_NOT_READY; ERR_NATIVE if a kernel refuses
  */
 export function adamw(given: AdamwArguments): AdamwResult {
-  return adamwBy(kernels(), given);
+  return adamwBy(kernels('adamw'), given);
 }
 
 /** `adamw` by a given route. */

@@ -53,7 +53,7 @@ export type AnchorAttentionWeights = {
  * logitScale. The inputs may be disposed once this returns. Throws `ERR_ARGUMENT`.
  */
 export function anchorAttention(args: AnchorAttentionArguments): tf.Tensor2D {
-  return anchorAttentionBy(kernels(), args);
+  return anchorAttentionBy(kernels('anchorAttention'), args);
 }
 
 /**
@@ -70,7 +70,7 @@ export function anchorAttentionBy(route: KernelRoute, args: AnchorAttentionArgum
 /** As `anchorAttention`, without gradients, with the weights and contributions that explain the logits. */
 export function anchorAttentionWeights(args: AnchorAttentionArguments): AnchorAttentionWeights {
   checkArguments('anchorAttentionWeights', args);
-  const route = kernels();
+  const route = kernels('anchorAttention');
   if (route !== 'tfjs') return anchorAttentionWeightsNative(args);
   return tf.tidy(() => {
     const table = tensorsOf(args);

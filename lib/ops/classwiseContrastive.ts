@@ -64,7 +64,7 @@ export type ClasswiseContrastiveResult = {
  * Throws `ERR_ARGUMENT`, `ERR_NOT_READY`; `ERR_NATIVE` if a kernel refuses.
  */
 export function classwiseContrastive(args: ClasswiseContrastiveArguments): ClasswiseContrastiveResult {
-  return classwiseContrastiveBy(kernels(), args);
+  return classwiseContrastiveBy(kernels('classwiseContrastive'), args);
 }
 
 /** `classwiseContrastive` by a given route. */

@@ -16,7 +16,7 @@ const EPSILON = 1e-5;
  * @throws VlltrError ERR_ARGUMENT, ERR_NOT_READY; ERR_NATIVE if a kernel refuses
  */
 export function layerNorm<T extends tf.Tensor>(x: T, gamma: tf.Tensor, beta: tf.Tensor, epsilon = EPSILON): T {
-  return layerNormBy(kernels(), x, gamma, beta, epsilon);
+  return layerNormBy(kernels('layerNorm'), x, gamma, beta, epsilon);
 }
 
 /** `layerNorm` by a given route. */

@@ -77,17 +77,21 @@ export function runtime(): Runtime {
   return current;
 }
 
-let instead: KernelRoute | undefined;
+/** The package's own ops that have native kernels. */
+export type KernelName = 'adamw' | 'anchorAttention' | 'classwiseContrastive' | 'layerNorm';
 
-/** The route by which the package's own ops run. @throws VlltrError ERR_NOT_READY */
-export function kernels(): KernelRoute {
-  return instead ?? runtime().kernels;
+let instead: { route: KernelRoute; ops?: readonly KernelName[] } | undefined;
+
+/** The route by which one of the package's own ops runs, or all of them. @throws VlltrError ERR_NOT_READY */
+export function kernels(op?: KernelName): KernelRoute {
+  if (instead && (!instead.ops || (op && instead.ops.includes(op)))) return instead.route;
+  return runtime().kernels;
 }
 
-/** Runs `f` with the package's own ops on another route. */
-export function withKernels<T>(route: KernelRoute, f: () => T): T {
+/** Runs `f` with the package's own ops, or some of them, on another route. */
+export function withKernels<T>(route: KernelRoute, f: () => T, ops?: readonly KernelName[]): T {
   const before = instead;
-  instead = route;
+  instead = { route, ops };
   try {
     return f();
   } finally {

@@ -29,6 +29,21 @@ describe('ready without TensorFlow', () => {
     expect(kernels()).toBe('tfjs');
   });
 
+  it('lends another route to all ops, or to some, for as long as a function runs', async () => {
+    const { ready, kernels, withKernels } = await load();
+    await ready({ backend: 'cpu' });
+    const own = kernels();
+    const lent = own === 'tfjs' ? 'node' : 'tfjs';
+    const seen = () => [kernels(), kernels('adamw'), kernels('layerNorm')];
+    expect(withKernels(lent, seen)).toEqual([lent, lent, lent]);
+    expect(withKernels(lent, seen, ['adamw'])).toEqual([own, lent, own]);
+    const fails = () => {
+      throw new Error('inside');
+    };
+    expect(() => withKernels(lent, fails)).toThrow('inside');
+    expect(seen()).toEqual([own, own, own]);
+  });
+
   it('follows the variable, and the option before it', async () => {
     vi.stubEnv('VLLTR_BACKEND', 'tensorflow');
     vi.stubEnv('VLLTR_KERNELS', 'tfjs');
