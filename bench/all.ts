@@ -48,7 +48,7 @@ function optionsOf(name: string, peers: readonly string[], quick: boolean): stri
   const tfjs = peers.includes('tfjs') ? ['plain', 'op-by-op'] : ['op-by-op'];
   const pytorch = peers.includes('pytorch') ? ['eager', 'compiled', 'eager-bf16'] : [];
   return [
-    `--only=${[...tfjs, 'captured', 'captured-bf16', ...pytorch].join(',')}`,
+    `--only=${[...tfjs, 'captured', 'without', 'captured-bf16', ...pytorch].join(',')}`,
     ...(quick ? ['--rows=stage-2', '--repeats=1'] : []),
   ];
 }
