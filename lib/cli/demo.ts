@@ -16,7 +16,10 @@ export function register(program: Command): void {
     .option('--full', 'add balanced softmax and the ablations of the paper (no time limit)')
     .option('--effort <factor>', 'factor on the updates of every training', positive, 1)
     .option('--teacher <file>', 'another teacher made by vl-ltr clip')
-    .option('--resume', 'go on from the last good checkpoints in the run folder')
+    .option(
+      '--resume',
+      'go on from the last good checkpoints in the run folder, with the settings that the run was begun with',
+    )
     .addOption(forceOption('the unfinished demo run'))
     .option('--dry-run', 'print the configuration and stop')
     .option('--json', 'print summary.json on stdout instead of the table');

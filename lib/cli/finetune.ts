@@ -41,7 +41,7 @@ The anchors are those of the stage-1 run; where it has none (or --anchors, --cho
 chosen first. α, the visual branch's weight in the prediction, is chosen on val, never on test; without val it is 0.5.
 What stage 1 held out of train (--hold-out) validates here, too; how the data is read and the preset are stage 1's unless
 they are named anew. Layouts of data: vl-ltr check --help.
-Defaults depend on the data: --dry-run prints them all. A broken-off run goes on with --resume.
+Defaults depend on the data: --dry-run prints them all. A broken-off run goes on with --run DIR --resume.
 
 The run folder gets model.safetensors (encoder, head, anchors), summary.json (accuracy by shot group on val and test),
 config.json, metrics.jsonl, checkpoints/ and report.html.

@@ -61,7 +61,10 @@ export function runOptions(command: Command, defaultRun: string): Command {
   return command
     .option('--run <dir>', 'folder of the run', defaultRun)
     .option('--seed <n>', 'seed of every random draw', integer, 0)
-    .option('--resume', 'go on from the last good checkpoint in the run folder')
+    .option(
+      '--resume',
+      'go on from the last good checkpoint in the run folder, with the settings that the run was begun with',
+    )
     .addOption(forceOption(`the ${command.name()} run that the folder holds`))
     .option('--dry-run', 'print the configuration and stop')
     .option('--json', 'print the outcome as JSON on stdout');

@@ -9,7 +9,10 @@ export function register(program: Command): void {
   const command = program
     .command('pretrain')
     .description('stage 1: align pictures with the sentences of their classes')
-    .argument('<data>', 'your pictures (layouts below), or icon-lt, icon-lt-100, icon-lt-1000')
+    .argument(
+      '[data]',
+      'your pictures (layouts below), or icon-lt, icon-lt-100, icon-lt-1000; with --resume the run knows it',
+    )
     .option(
       '--from <model>',
       'CLIP model to begin with: run folder, or a file of any kind that vl-ltr import reads (default: the shipped small CLIP)',
@@ -25,7 +28,8 @@ export function register(program: Command): void {
 
 Every picture meets one sentence of its class, drawn anew each step; the loss is (1−β)·class-wise contrastive loss +
 β·distillation. The model's own image size decides the size of the pictures. Defaults depend on the data: --dry-run
-prints them all. Interrupted (Ctrl-C, or killed), a run goes on with --resume and gives the numbers of an unbroken one.
+prints them all. Interrupted (Ctrl-C, or killed), a run goes on with
+--run DIR --resume, which knows all that it was begun with, and gives the numbers of an unbroken one.
 
 The run folder gets model.safetensors, summary.json (accuracy by the class texts, by shot group, on val and test),
 config.json, metrics.jsonl, checkpoints/ and report.html.

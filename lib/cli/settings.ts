@@ -111,6 +111,9 @@ const SETTINGS = {
   },
 } satisfies Record<string, Record<string, Setting>>;
 
+/** Whether a command has `--set`. */
+export const hasSettings = (command: string): command is keyof typeof SETTINGS => Object.hasOwn(SETTINGS, command);
+
 /** Adds `--set`. */
 export function settingsFlag(command: Command): Command {
   return command.option(

@@ -62,6 +62,15 @@ describe('a run folder', () => {
     const other = await cli(args('--steps', '9', '--resume'));
     expect(other.code).toBe(1);
     expect(other.stderr).toMatch(/options\.steps: 100000 → 9/);
+    const alone = await cli(['pretrain', '--run', at('long'), '--steps', '9', '--resume']);
+    expect(alone.code).toBe(1);
+    expect(alone.stderr).toMatch(
+      /another configuration \(options\.steps: 100000 → 9, [^)]*\); leave those options out/,
+    );
+    const misspelt = await cli(['pretrain', '--run', at('lnog'), '--resume']);
+    expect(misspelt.code).toBe(1);
+    expect(misspelt.stderr).toMatch(/lnog holds no pretrain run to resume; in .*, did you mean long\?/);
+    expect(existsSync(at('lnog'))).toBe(false);
     expect(readFileSync(at('long', 'config.json'), 'utf8')).toBe(config);
     expect(readdirSync(at('long', 'checkpoints'))).toEqual(before);
 
@@ -101,7 +110,8 @@ describe('a run folder', () => {
     const cut = await cli(tune('cut'), { kill: inTheMiddle });
     expect(cut.code).toBeNull();
     expect(existsSync(at('cut', 'model.safetensors'))).toBe(false);
-    const resumed = await cli(tune('cut', '--resume'));
+    // The run knows its settings itself.
+    const resumed = await cli(['finetune', '--run', at('cut'), '--resume', '--json']);
     expect(resumed.code, resumed.stderr).toBe(0);
 
     const summary = ({ stdout }: { stdout: string }) => ({

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, expect, it, vi } from 'vitest';
 import { PredictionFile } from '../../lib/cli/actions/predictionFile.js';
 import { printPart } from '../../lib/cli/terminal.js';
@@ -91,6 +91,18 @@ it('what goes to stdout waits for a slow reader', async () => {
   } finally {
     write.mockRestore();
   }
+});
+
+it('that was not begun is not gone on with, and those beside it are named', async () => {
+  await PredictionFile.open({ out }, about, 2);
+  const typo = join(dirname(out), 'predicitons.jsonl');
+  await expect(PredictionFile.open({ out: typo, resume: true }, about, 2)).rejects.toMatchObject({
+    code: 'ERR_CHECKPOINT',
+    message: `${typo} has no unfinished predictions to go on with; beside it, did you mean predictions.jsonl? (new ones begin without --resume)`,
+  });
+  const far = join(dirname(out), 'nowhere', 'predictions.jsonl');
+  await expect(PredictionFile.open({ out: far, resume: true }, about, 2)).rejects.toThrow(/go on with \(new ones/);
+  expect(existsSync(dirname(far))).toBe(false);
 });
 
 it('of another model is not gone on with', async () => {

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
 import { saveClip } from '../../clip/checkpoint/index.js';
 import type { ClipConfig } from '../../clip/config.js';
 import { compactVocabulary } from '../../clip/vocabulary.js';
@@ -22,6 +23,7 @@ import { type ContrastiveFlags, withContrastiveFlags } from '../trainFlags.js';
 import { openData } from './openData.js';
 import { stageRun } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
+import { told } from './told.js';
 
 /** The options of the command line. */
 export interface ClipCommand extends RunOptions, ContrastiveFlags, CaptureFlags {
@@ -41,11 +43,12 @@ function zeroShotProbe(config: ClipConfig, data: LongTailData): (params: TensorM
 }
 
 /** Runs `vl-ltr clip`. */
-export async function run(options: ClipCommand): Promise<void> {
-  if (options.licences) {
+export async function run(given: ClipCommand, command: Command): Promise<void> {
+  if (given.licences) {
     const groups = webLicences(findIcons());
-    return print(options.json ? groups : teacherNotice(groups).trimEnd());
+    return print(given.json ? groups : teacherNotice(groups).trimEnd());
   }
+  const { flags: options, said } = await told(command, undefined, given);
   const training = {
     ...withCaptureFlags(withContrastiveFlags(TEACHER_OPTIONS, options), options),
     schedule: options.schedule ?? TEACHER_OPTIONS.schedule,
@@ -59,7 +62,7 @@ export async function run(options: ClipCommand): Promise<void> {
   if (options.dryRun) return print({ command: 'clip', run: options.run, seed: options.seed, ...configuration });
   await refuseOccupied(options, 'clip');
   await ready();
-  await beginRun(options, 'clip', configuration);
+  await beginRun(options, 'clip', configuration, said);
   const drawing = lazyBar();
   const pairs = await openWebPairs({ onProgress: drawing.onProgress });
   drawing.end();

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
 import { type LoadedClip, loadClip } from '../../clip/checkpoint/index.js';
 import { VlltrError } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
@@ -22,6 +23,7 @@ import { dataDigest } from './models.js';
 import { openData } from './openData.js';
 import { Bars } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
+import { told } from './told.js';
 
 /** The options of the command line. */
 export interface DemoCommand extends RunOptions, CaptureFlags, DataFlags {
@@ -34,8 +36,9 @@ export interface DemoCommand extends RunOptions, CaptureFlags, DataFlags {
 }
 
 /** Runs `vl-ltr demo`. */
-export async function run(options: DemoCommand): Promise<void> {
+export async function run(given: DemoCommand, command: Command): Promise<void> {
   const started = Date.now();
+  const { flags: options, said } = await told(command, undefined, given);
   const { anchors, ...trainings } = scaleRecipe(recipeFor(options.data), options.effort);
   const recipe: Recipe = {
     anchors,
@@ -63,7 +66,7 @@ export async function run(options: DemoCommand): Promise<void> {
       `${data.name} has no ${data.val ? 'test' : 'val'} split; the comparison needs both`,
     );
   const identity = shortHash([dataDigest(data), readFileSync(file)]);
-  await beginRun(options, 'demo', { ...configuration, identity });
+  await beginRun(options, 'demo', { ...configuration, identity }, said);
   const prepared = (Date.now() - started) / 1000;
   say(
     `${data.name}: ${data.classes.length} classes, ${data.train.length} training pictures, ${data.test.length} for test`,

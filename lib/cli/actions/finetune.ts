@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import type { LoadedClip } from '../../clip/checkpoint/index.js';
 import type { LongTailData } from '../../data/types.js';
 import { writeJson } from '../../files/atomic.js';
@@ -16,7 +17,6 @@ import { type Classifier, saveClassifier } from '../../stages/modelFile.js';
 import type { BaselineOptions, FinetuneOptions, StageRun } from '../../stages/options.js';
 import { chooseAlpha, lgrProbabilities } from '../../stages/recognise.js';
 import { dataName } from '../dataName.js';
-import { withSet } from '../settings.js';
 import { print, say } from '../terminal.js';
 import { anchorsFor, planAnchors, stage1Folder } from './anchorPlan.js';
 import { dryRun } from './dryRun.js';
@@ -29,6 +29,7 @@ import { showTraining } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 import { writeRunReport } from './runReport.js';
 import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
+import { told } from './told.js';
 import { trainingSeconds } from './trainingSeconds.js';
 import { checkWeights } from './weights.js';
 
@@ -101,9 +102,9 @@ const ALPHA_FROM: Record<string, string> = {
 };
 
 /** Runs `vl-ltr finetune`. */
-export async function run(argument: string | undefined, given: FinetuneCommand): Promise<void> {
-  const flags = withSet(given, 'finetune');
-  const { data: dataArgument, how, preset, presetIsNew } = await inherit(argument, flags, flags.from);
+export async function run(argument: string | undefined, given: FinetuneCommand, command: Command): Promise<void> {
+  const { flags, said } = await told(command, argument, given);
+  const { data: dataArgument, how, preset, presetIsNew } = await inherit(flags.data, flags, flags.from);
   const settings = finetuneSettings(dataArgument, flags, preset);
   const lgr = flags.head === 'lgr';
   // What a run of the preset made sees pictures as that was told to.
@@ -139,7 +140,7 @@ export async function run(argument: string | undefined, given: FinetuneCommand):
   if (preset) await sayPresetNotes(preset, data, start.config.visual);
   const plan = lgr ? await planAnchors(dataArgument, flags, preset) : undefined;
   const options = inUpdates(settings as Settings<FinetuneOptions | BaselineOptions>, data.train.length);
-  await beginRun(flags, 'finetune', {
+  const begun = {
     ...configuration,
     options,
     from: start.path,
@@ -148,7 +149,8 @@ export async function run(argument: string | undefined, given: FinetuneCommand):
     model: await fileDigest(start.path),
     digest: dataDigest(data),
     anchors: plan,
-  });
+  };
+  await beginRun(flags, 'finetune', begun, said);
 
   const model = await showTraining(flags, data, async (run): Promise<Classifier> => {
     if (plan) {

@@ -1,8 +1,9 @@
-import { createReadStream, existsSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { appendFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { check } from '../../errors.js';
-import { writeAtomic } from '../../files/atomic.js';
-import { say } from '../terminal.js';
+import { PARTIAL_SUFFIX as PARTIAL, writeAtomic } from '../../files/atomic.js';
+import { suggestion } from '../../near.js';
 import { holdOut } from './runLock.js';
 
 /** How a file of predictions is begun, as the command line says it. */
@@ -34,7 +35,13 @@ export class PredictionFile {
     check(!statSync(flags.out, { throwIfNoEntry: false })?.isDirectory(), 'ERR_USAGE', () => {
       return `--out ${flags.out} is a folder; expected a file for the predictions`;
     });
-    const release = await holdOut(flags.out);
+    const { out, resume } = flags;
+    check(!resume || existsSync(`${out}${PARTIAL}`) || existsSync(out), 'ERR_CHECKPOINT', () => {
+      const others = unfinishedIn(dirname(out));
+      const near = others.length > 0 ? `; beside it, ${suggestion(basename(out), others)}` : '';
+      return `${out} has no unfinished predictions to go on with${near} (new ones begin without --resume)`;
+    });
+    const release = await holdOut(out);
     try {
       return await PredictionFile.begin(flags, about, chunk, release);
     } catch (error) {
@@ -49,7 +56,7 @@ export class PredictionFile {
     chunk: number,
     release: () => void,
   ): Promise<PredictionFile> {
-    const partial = `${out}.partial`;
+    const partial = `${out}${PARTIAL}`;
     const head = JSON.stringify(about);
     const begun = existsSync(partial);
     check(force || (resume && begun) || !existsSync(out), 'ERR_CHECKPOINT', () => {
@@ -67,7 +74,7 @@ export class PredictionFile {
         await truncate(partial, found.bytes);
         return new PredictionFile(out, partial, found.done, release);
       }
-    } else if (resume) say(`${partial} is not there: nothing to resume`);
+    }
     await writeFile(partial, `${head}\n`);
     return new PredictionFile(out, partial, 0, release);
   }
@@ -90,6 +97,12 @@ export class PredictionFile {
     this.release();
   }
 }
+
+/** Names of the files in a folder whose predictions are unfinished. */
+const unfinishedIn = (folder: string): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder).flatMap((name) => (name.endsWith(PARTIAL) ? [name.slice(0, -PARTIAL.length)] : []))
+    : [];
 
 const NEWLINE = 0x0a;
 

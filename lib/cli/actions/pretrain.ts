@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { saveClip } from '../../clip/checkpoint/index.js';
 import type { LongTailData } from '../../data/types.js';
+import { check } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
 import type { PaperPreset } from '../../presets/paper/index.js';
 import { shippedTeacher } from '../../presets/teacher.js';
@@ -18,7 +20,6 @@ import type { DataFlags } from '../dataFlags.js';
 import { dataName } from '../dataName.js';
 import type { RunOptions } from '../options.js';
 import type { PresetFlags } from '../presetFlags.js';
-import { withSet } from '../settings.js';
 import { print, say } from '../terminal.js';
 import { type ContrastiveFlags, settingsFor, type TrainFlags, withContrastiveFlags, withFlags } from '../trainFlags.js';
 import { dryRun } from './dryRun.js';
@@ -30,6 +31,7 @@ import { showTraining } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 import { writeRunReport } from './runReport.js';
 import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
+import { told } from './told.js';
 import { trainingSeconds } from './trainingSeconds.js';
 import { checkWeights } from './weights.js';
 
@@ -71,8 +73,10 @@ function pretrainSettings(data: string, flags: PretrainCommand, preset?: PaperPr
 }
 
 /** Runs `vl-ltr pretrain`. */
-export async function run(dataArgument: string, given: PretrainCommand): Promise<void> {
-  const flags = withSet(given, 'pretrain');
+export async function run(argument: string | undefined, options: PretrainCommand, command: Command): Promise<void> {
+  const { flags, said } = await told(command, argument, options);
+  const { data: dataArgument } = flags;
+  check(dataArgument !== undefined, 'ERR_USAGE', () => 'name the data: vl-ltr pretrain DATA (only --resume knows it)');
   const { how, preset } = await inherit(dataArgument, flags, undefined);
   const settings = pretrainSettings(dataArgument, flags, preset);
   const resolution = flags.resolution ?? preset?.resolution;
@@ -112,18 +116,19 @@ export async function run(dataArgument: string, given: PretrainCommand): Promise
   const bank = new TextBank(data.sentences, own.text.contextLength);
   say(describe(data, bank));
   if (preset) await sayPresetNotes(preset, data, start.config.visual, start.path);
-  const options = inUpdates(settings, data.train.length);
-  await beginRun(flags, 'pretrain', {
+  const training = inUpdates(settings, data.train.length);
+  const begun = {
     ...configuration,
-    options,
+    options: training,
     from: start.path,
     teacher: teacher.path,
     holdOut,
     models: [await fileDigest(start.path), await fileDigest(teacher.path)],
     digest: dataDigest(data),
-  });
+  };
+  await beginRun(flags, 'pretrain', begun, said);
 
-  const params = await showTraining(flags, data, (run) => pretrain(data, bank, start, teacher, options, run));
+  const params = await showTraining(flags, data, (run) => pretrain(data, bank, start, teacher, training, run));
   // Written before anything else is measured: nothing that comes after can lose it.
   await saveClip(join(flags.run, 'model.safetensors'), own, params, {
     metadata: {

@@ -30,8 +30,11 @@ const FILES = [
 /** Folders in which a demo keeps the trainings of each seed. */
 const SEED_FOLDER = /^seed-\d+$/;
 
-interface StoredConfig {
+/** config.json of a run, as far as the commands look at it. */
+export interface StoredConfig {
   command?: string;
+  /** What the command line said that began the run, which `--resume` takes over. */
+  commandLine?: Record<string, unknown>;
   [key: string]: unknown;
 }
 
@@ -40,13 +43,20 @@ const WHERE = ['backend', 'kernels', 'device', 'tensorflow', 'node'];
 /** How often a run is saved and measured, and by how many threads its pictures are decoded, changes nothing in it. */
 const RHYTHM = ['checkpointEvery', 'evaluateEvery', 'workers', 'maxUnreadable'];
 
-async function storedConfig(dir: string): Promise<StoredConfig | undefined> {
+/** config.json in a folder, if there is one. */
+export async function storedConfig(dir: string): Promise<StoredConfig | undefined> {
   const path = join(dir, 'config.json');
   return existsSync(path) ? await readJson<StoredConfig>(path) : undefined;
 }
 
 const seedFolders = async (dir: string): Promise<string[]> =>
   (await readdir(dir).catch(() => [] as string[])).filter((name) => SEED_FOLDER.test(name));
+
+/** Refuses a file where the folder of a run is wanted. @throws VlltrError ERR_USAGE */
+export function refuseFile(run: string): void {
+  const found = statSync(run, { throwIfNoEntry: false });
+  check(!found || found.isDirectory(), 'ERR_USAGE', () => `--run ${run} is a file; expected a folder`);
+}
 
 /**
  * Refuses a run folder that holds something the command would destroy: another command's run always, its own without
@@ -57,18 +67,14 @@ const seedFolders = async (dir: string): Promise<string[]> =>
 export async function refuseOccupied(options: RunOptions, command: string, startsOver = false): Promise<void> {
   const { run, resume, force } = options;
   refuseHeld(run);
+  refuseFile(run);
   const config = await storedConfig(run);
-  check(
-    !statSync(run, { throwIfNoEntry: false })?.isFile(),
-    'ERR_USAGE',
-    () => `--run ${run} is a file; expected a folder`,
-  );
   const checkpoints = await readdir(checkpointFolder(run)).catch(() => [] as string[]);
   // A model beside checkpoints, and no summary: it was trained, and killed before it was evaluated.
   const trained = existsSync(join(run, 'model.safetensors')) && checkpoints.length === 0;
   const finished = existsSync(join(run, 'summary.json')) || trained;
   if (!finished && checkpoints.length === 0 && (await seedFolders(run)).length === 0) {
-    if (resume) say(`${run} has nothing to resume; starting at step 0`);
+    if (resume) say(`${run} has no checkpoint yet; starting at step 0`);
     return;
   }
   const state = finished ? 'a finished' : 'an unfinished';
@@ -92,17 +98,24 @@ export async function refuseOccupied(options: RunOptions, command: string, start
  * Begins a run: with --resume its configuration must be the stored one; otherwise what an earlier run left is removed
  * and the whole configuration, defaults included, is written to config.json.
  * The folder is this process's until it ends.
+ * @param commandLine what was said of the run (`told`)
  * @throws VlltrError ERR_CHECKPOINT naming every setting that differs, or the process that runs there
  */
-export async function beginRun(options: RunOptions, command: string, configuration: object): Promise<void> {
+export async function beginRun(
+  options: RunOptions,
+  command: string,
+  configuration: object,
+  commandLine: StoredConfig['commandLine'] = {},
+): Promise<void> {
   const { run, seed } = options;
   const wanted = { command, seed, ...configuration };
   await holdRun(run);
   const before = options.resume ? await storedConfig(run) : undefined;
   if (before) {
-    const changes = differences(before, wanted);
+    const { commandLine: _, ...begun } = before;
+    const changes = differences(begun, wanted);
     check(changes.length === 0, 'ERR_CHECKPOINT', () => {
-      return `${run} was begun with another configuration (${changes.join(', ')}); resume it with the old one`;
+      return `${run} was begun with another configuration (${changes.join(', ')}); leave those options out to resume it with its own`;
     });
     return;
   }
@@ -110,7 +123,8 @@ export async function beginRun(options: RunOptions, command: string, configurati
   await rm(checkpointFolder(run), { recursive: true, force: true });
   for (const folder of await seedFolders(run)) await rm(join(run, folder), { recursive: true });
   const { backend, kernels, device, tensorflow } = runtime();
-  await writeJson(join(run, 'config.json'), { ...wanted, backend, kernels, device, tensorflow, node: process.version });
+  const where = { backend, kernels, device, tensorflow, node: process.version };
+  await writeJson(join(run, 'config.json'), { ...wanted, ...where, commandLine });
 }
 
 /** Dotted keys whose values differ, as `key: then → now`. */
