@@ -77,6 +77,12 @@ export function tensorFlowOwnsDevice({ backend, kernels }: Choice): boolean {
   return kernels !== 'node' && backend !== 'wasm' && backend !== 'cpu';
 }
 
+/** Why device `cuda` cannot be had: that there is no card comes before what a card would need besides. */
+export const cudaRefusal = (cause: string, driver: boolean): string =>
+  driver
+    ? cause
+    : `Device cuda was asked for, but no NVIDIA driver is loaded here: there is no card, or its driver is missing. Besides: ${cause}`;
+
 /** Whether anything was chosen that only backend `tensorflow` has. */
 export function needsTensorFlow(choice: Choice): boolean {
   const cuda = choice.device === 'cuda' && tensorFlowOwnsDevice(choice);

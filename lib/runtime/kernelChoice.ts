@@ -1,5 +1,5 @@
 import { VlltrError } from '../errors.js';
-import type { Backend, Choice, Device, KernelRoute } from './choice.js';
+import { type Backend, type Choice, cudaRefusal, type Device, type KernelRoute } from './choice.js';
 import { gpuPresent } from './hardware.js';
 import { oneLine } from './layout.js';
 
@@ -63,7 +63,7 @@ function chooseDevice(
   } catch (error) {
     const other = mismatch();
     const cause = `Kernels node cannot use a card: ${oneLine(error)}${other ? ` (${other})` : ''}`;
-    if (wanted === 'cuda') throw new VlltrError('ERR_BACKEND', cause, { cause: error });
+    if (wanted === 'cuda') throw new VlltrError('ERR_BACKEND', cudaRefusal(cause, gpuPresent()), { cause: error });
     reasons.push(cause);
     return 'cpu';
   }

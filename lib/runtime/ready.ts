@@ -3,6 +3,7 @@ import type { ReadyOptions } from './choice.js';
 import {
   type Backend,
   type Choice,
+  cudaRefusal,
   type Device,
   type KernelRoute,
   needsTensorFlow,
@@ -156,7 +157,10 @@ async function startTensorFlow(
   const setupCommand = wanted === 'cuda' ? 'vl-ltr setup --cuda' : 'vl-ltr setup';
   const build = wanted === 'cuda' ? "TensorFlow's CUDA build" : 'TensorFlow';
   if (causes.length === 0) causes.push(`${build} is not set up: run \`${setupCommand}\`.`);
-  if (forced) throw new VlltrError('ERR_BACKEND', `Backend tensorflow cannot be had: ${causes.join(' ')}`);
+  if (forced) {
+    const cause = `Backend tensorflow cannot be had: ${causes.join(' ')}`;
+    throw new VlltrError('ERR_BACKEND', wanted === 'cuda' ? cudaRefusal(cause, gpuPresent()) : cause);
+  }
   reasons.push(...causes);
   return undefined;
 }

@@ -56,8 +56,13 @@ describe('where the package computes its own ops', () => {
     expect(reasons).toEqual([expect.stringContaining('this build has no CUDA kernels')]);
     machine.mismatch = 'vl-ltr-cuda 0.2.0 is installed beside vl-ltr 0.1.0';
     expect((await choose({})).reasons).toEqual([expect.stringMatching(/no CUDA kernels \(vl-ltr-cuda 0\.2\.0 is/)]);
-    await expect(choose({ device: 'cuda' })).rejects.toMatchObject({ code: 'ERR_BACKEND' });
-    machine.card = false; // the driver has the last word
+    await expect(choose({ device: 'cuda' })).rejects.toMatchObject({
+      code: 'ERR_BACKEND',
+      message: expect.stringMatching(/^Kernels node cannot use a card: this build has no CUDA kernels/),
+    });
+    machine.card = false;
+    await expect(choose({ device: 'cuda' })).rejects.toThrow(/^Device cuda was .* no NVIDIA driver .*no CUDA kernels/);
+    // The driver has the last word.
     machine.refuses = 'no NVIDIA driver is loaded';
     await expect(choose({ device: 'cuda', kernels: 'node' })).rejects.toThrow(/cannot use a card: no NVIDIA driver/);
   });

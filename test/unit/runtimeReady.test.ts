@@ -55,9 +55,26 @@ describe('ready without TensorFlow', () => {
   it('refuses what cannot be had instead of falling back', async () => {
     const { ready } = await load();
     await expect(ready({ backend: 'tensorflow' })).rejects.toThrow(/vl-ltr setup/);
-    await expect(ready({ device: 'cuda' })).rejects.toThrow(/vl-ltr setup --cuda/);
     await expect(ready({ kernels: 'tensorflow' })).rejects.toMatchObject({ code: 'ERR_BACKEND' });
   });
+
+  it.each([false, true])(
+    'refuses a card: what it lacks first is the driver, where none is loaded (%s)',
+    async (driver) => {
+      const real = await vi.importActual<object>('../../lib/runtime/hardware.js');
+      vi.doMock('../../lib/runtime/hardware.js', () => ({ ...real, gpuPresent: () => driver }));
+      try {
+        const { ready } = await load();
+        const none = 'Device cuda was asked for, but no NVIDIA driver is loaded here: there is no card, or';
+        const message = expect.stringMatching(
+          driver ? /^Backend tensorflow.*setup --cuda/ : new RegExp(`^${none}.*setup --cuda`),
+        );
+        await expect(ready({ device: 'cuda' })).rejects.toMatchObject({ code: 'ERR_BACKEND', message });
+      } finally {
+        vi.doUnmock('../../lib/runtime/hardware.js');
+      }
+    },
+  );
 
   it('refuses a forced instruction set where there is no addon to run it', async () => {
     vi.doMock('../../bindings/load.js', () => ({
