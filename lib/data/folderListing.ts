@@ -7,6 +7,9 @@ import { SPLITS, type Split } from './formats/listing.js';
 /** Extensions of the pictures that sharp's prebuilt library reads. */
 const EXTENSIONS = new Set('.jpg .jpeg .jpe .jfif .png .webp .gif .tif .tiff .avif .svg'.split(' '));
 
+/** Whether a file is a picture by its extension. */
+export const isPictureName = (name: string): boolean => EXTENSIONS.has(extname(name).toLowerCase());
+
 /** What `DIR/<split>/<class>/…` holds; paths are relative to DIR, sorted. */
 export interface FolderListing {
   dir: string;
@@ -69,7 +72,7 @@ export async function listFolder(dir: string): Promise<FolderListing> {
       const key = item.name.normalize('NFC');
       const pictures = classes.get(key) ?? [];
       for (const file of (await filesBelow(path)).map((f) => relative(dir, f))) {
-        (EXTENSIONS.has(extname(file).toLowerCase()) ? pictures : listing.ignored).push(file);
+        (isPictureName(file) ? pictures : listing.ignored).push(file);
       }
       classes.set(key, pictures);
     }

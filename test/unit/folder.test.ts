@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limiter } from '../../lib/data/decode.js';
-import { openFolder } from '../../lib/data/openPictures.js';
+import { openFolder, openPictures } from '../../lib/data/openPictures.js';
 
 let dir: string;
 beforeEach(async () => {
@@ -144,6 +144,24 @@ describe('openFolder', () => {
     await paint('train/a/0.png', '#ff0000');
     expect((await open({ shots: 'authors' })).shots).toEqual({ manyAbove: 99, fewUpTo: 20 });
     expect((await open()).shots).toEqual({ manyAbove: 2, fewUpTo: 1 });
+  });
+
+  it('says where the data may be instead', async () => {
+    await paint('inner/train/a/0.png', '#ff0000');
+    await mkdir(join(dir, 'inner/val'));
+    const no = (path: string, format?: 'folder') => openPictures(path, { imageSize: 4, format });
+    for (const format of [undefined, 'folder'] as const) {
+      const whole = new RegExp(
+        `seems to be the train of a data set: name the folder that holds it, ${join(dir, 'inner')}$`,
+      );
+      await expect(no(join(dir, 'inner/train'), format)).rejects.toThrow(whole);
+      await expect(no(join(dir, 'inner/val/'), format)).rejects.toThrow(/the val of a data set: .*, .*inner$/);
+      await expect(no(dir, format)).rejects.toThrow(`; ${join(dir, 'inner')} has one`);
+      const classes = `; its folders seem to be the classes: move them into ${join(dir, 'flat/train')}`;
+      await paint('flat/coal/0.png', '#ff0000');
+      await expect(no(join(dir, 'flat'), format)).rejects.toThrow(classes);
+      await expect(no(join(dir, 'flat/coal'), format)).rejects.toThrow(/pictures(, or another known layout \(.*\))?$/);
+    }
   });
 
   it('says what is missing', async () => {

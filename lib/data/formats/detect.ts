@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { check, VlltrError } from '../../errors.js';
+import { dataElsewhere } from './elsewhere.js';
 import { FORMATS, type Format, SPLITS, type Split } from './listing.js';
 import { existing, LIST_FILES, type SplitFiles } from './lists.js';
 import type { TableFormat } from './tables.js';
@@ -163,7 +164,7 @@ export function detect(path: string, asked?: Format): Source {
     check(
       asked !== 'folder',
       'ERR_DATA',
-      () => `${path} has no folder train; expected ${join(path, 'train')}/<class>/pictures`,
+      () => `${path} has no folder train; expected ${join(path, 'train')}/<class>/pictures${dataElsewhere(path)}`,
     );
     throw new VlltrError('ERR_DATA', `${path} has no data of the format ${asked}; expected ${LOOKS[asked]}`);
   }
@@ -184,7 +185,7 @@ export function detect(path: string, asked?: Format): Source {
 /** @throws VlltrError ERR_DATA naming what there is */
 function onlyOne(path: string, sources: readonly Source[]): Source {
   check(sources.length > 0, 'ERR_DATA', () => {
-    return `${path} has no folder train; expected ${join(path, 'train')}/<class>/pictures, or another known layout (vl-ltr check --help)`;
+    return `${path} has no folder train; expected ${join(path, 'train')}/<class>/pictures, or another known layout (vl-ltr check --help)${dataElsewhere(path)}`;
   });
   check(sources.length === 1, 'ERR_DATA', () => {
     const which = sources.map(({ format }) => `${format} (${LOOKS[format]})`).join(' or ');
