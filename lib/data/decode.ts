@@ -7,6 +7,7 @@ import { failedBelow, patiently } from '../files/passing.js';
 import { coverSquare, type Pixels, type Size } from '../training/wholePicture.js';
 import { readMember, readMemberSync } from './formats/tar.js';
 import { jpegHeader } from './jpegHeader.js';
+import { whyUnreadable } from './whyUnreadable.js';
 
 // Pictures differ, so libvips' cache only holds memory; many pictures at a time use the cores better than many threads a
 // picture, and spare glibc's allocator the fragmentation that threads bring.
@@ -98,8 +99,7 @@ function rgbOfCmyk(cmyk: Uint8Array): Uint8Array {
 }
 
 function unreadable(input: PictureInput, cause: unknown): VlltrError {
-  const reason = (cause as Error).message.trim().replace(/\s*\n\s*/g, '; ');
-  return new VlltrError('ERR_DATA', `picture ${pictureName(input)} cannot be read: ${reason}`, { cause });
+  return new VlltrError('ERR_DATA', `picture ${pictureName(input)} cannot be read: ${whyUnreadable(cause)}`, { cause });
 }
 
 /**

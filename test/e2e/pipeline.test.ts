@@ -162,7 +162,15 @@ describe('the command line refuses', () => {
     const found = await cli(['predict', at('broken.png'), at('icon.png'), '--run', at('stage2'), '--json']);
     expect(found.code).toBe(1);
     expect(found.stderr).toContain('broken.png');
-    expect(JSON.parse(found.stdout).predictions[1].guesses.length).toBeGreaterThan(0);
+    const [broken, icon] = JSON.parse(found.stdout).predictions;
+    expect(broken.error).toMatch(/broken\.png cannot be read: it is no picture of a format that is read \(.+\)$/);
+    expect(icon.guesses.length).toBeGreaterThan(0);
+    const shown = await cli(['predict', at('broken.png'), at('icon.png'), '--run', at('stage2')]);
+    expect(shown.code).toBe(1);
+    expect(shown.stdout).toContain('icon.png');
+    // Once in all, where both streams go to one terminal.
+    expect((shown.stdout + shown.stderr).split('broken.png')).toHaveLength(2);
+    expect(shown.stderr).toContain(broken.error);
   });
 });
 

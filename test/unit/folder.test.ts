@@ -112,10 +112,13 @@ describe('openFolder', () => {
     expect(data.train.length).toBe(4);
     await expect(data.train.read([3])).rejects.toMatchObject({
       code: 'ERR_DATA',
-      message: /train\/a\/text\.png cannot be read/,
+      message: /train\/a\/text\.png cannot be read: it is no picture of a format that is read \(.+\)$/,
     });
-    await expect(data.train.read([1])).rejects.toThrow(/cut\.jpg cannot be read/);
-    await expect(data.train.read([0])).rejects.toThrow(/broken\.png cannot be read/);
+    await expect(data.train.read([1])).rejects.toThrow(/cut\.jpg cannot be read: it is damaged or cut off \(.+\)$/);
+    await expect(data.train.read([0])).rejects.toThrow(/broken\.png cannot be read: there is no such file \(ENOENT\)$/);
+    await writeFile(join(dir, 'train/a/text.png'), '');
+    await expect(data.train.read([3])).rejects.toThrow(/text\.png cannot be read: the file is empty \(.+\)$/);
+    await writeFile(join(dir, 'train/a/text.png'), 'no picture');
     const warnings: string[] = [];
     const skipped = await open({ unreadable: 'skip', warn: (m: string) => warnings.push(m) });
     expect(skipped.train.length).toBe(1);

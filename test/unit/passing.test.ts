@@ -67,7 +67,7 @@ describe.runIf(process.platform === 'linux')('a picture whose file system fails'
     const gone = { name: 'a.tar: x.jpg', file: join(dir, 'a.tar'), offset: 0, size: 512 };
     await expect(pictureBytes(gone)).rejects.toMatchObject({
       code: 'ERR_DATA',
-      message: expect.stringMatching(/^picture a\.tar: x\.jpg cannot be read: ENOENT/),
+      message: expect.stringMatching(/^picture a\.tar: x\.jpg cannot be read: there is no such file \(ENOENT\)/),
     });
     await expect(pictureBytes(dir)).rejects.toMatchObject({ code: 'ERR_DATA' });
   });

@@ -128,7 +128,10 @@ async function predictFiles(
     return { image: d.file, guesses: best, ...(flags.explain && { explanation: recogniser.explain(seen!, row) }) };
   });
   if (flags.json) print({ model: model.path, alpha: recogniser.alpha, predictions });
-  else print(predictions.map((p) => format(p, recogniser.branches)).join('\n\n'));
+  else if (good.length > 0) {
+    const recognised = predictions.filter(({ error }) => error === undefined);
+    print(recognised.map((p) => format(p, recogniser.branches)).join('\n\n'));
+  }
   for (const { error } of predictions) if (error) say(`${red('error')} ${error}`);
   if (good.length < files.length) process.exitCode = 1;
 }
@@ -140,8 +143,7 @@ const onTerminal = (paint: (text: string) => string, text: string): string =>
 const percent = (p: number): string => `${(100 * p).toFixed(1).padStart(5)} %`;
 
 /** A prediction as people read it. */
-function format({ image, error, guesses: best = [], explanation }: Prediction, branches: boolean): string {
-  if (error) return `${image}\n  ${error}`;
+function format({ image, guesses: best = [], explanation }: Prediction, branches: boolean): string {
   const width = Math.max(...best.map((g) => g.class.length));
   const lines = best.map((g, i) => {
     const parts = branches ? onTerminal(dim, `  visual ${percent(g.visual)}  text ${percent(g.text)}`) : '';

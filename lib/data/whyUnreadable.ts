@@ -1,0 +1,34 @@
+import { VlltrError } from '../errors.js';
+
+/** What is wrong with a file, by the system's code. */
+const SYSTEM: Record<string, string> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EACCES: 'its permissions forbid it',
+  EPERM: 'its permissions forbid it',
+  EISDIR: 'it is a folder',
+  ELOOP: 'its links go in a circle',
+  ENAMETOOLONG: 'its name is too long',
+};
+
+/** What is wrong with a picture, by what the decoder says of it. */
+const DECODER: [RegExp, string][] = [
+  [/is empty/i, 'the file is empty'],
+  [/unsupported image format/i, 'it is no picture of a format that is read'],
+  [/exceeds pixel limit/i, 'it has more pixels than are read'],
+];
+
+/** Lines of a decoder are many where it tries more than one way. */
+const LINES = 2;
+
+/** Why a picture cannot be read, the words of whoever noticed it behind ours. */
+export function whyUnreadable(cause: unknown): string {
+  if (cause instanceof VlltrError) return cause.message;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const known = SYSTEM[code ?? ''];
+  if (known !== undefined) return `${known} (${code})`;
+  const lines = [...new Set(message.split('\n').map((line) => line.trim()))].filter((line) => line !== '');
+  const theirs = lines.slice(0, LINES).join('; ');
+  if (code !== undefined) return theirs;
+  return `${DECODER.find(([words]) => words.test(message))?.[1] ?? 'it is damaged or cut off'} (${theirs})`;
+}
