@@ -53,7 +53,7 @@ export const pictureName = (input: PictureInput): string => (typeof input === 's
 /**
  * The encoded bytes of a picture.
  * @throws VlltrError naming it: ERR_DATA where there is no such file, or none that may be read, ERR_IO where the file system
- *   failed
+ *   failed, or an archive is gone
  */
 export async function pictureBytes(input: PictureInput): Promise<Buffer> {
   try {
@@ -61,7 +61,9 @@ export async function pictureBytes(input: PictureInput): Promise<Buffer> {
       typeof input === 'string' ? readFile(input) : readMember(input.file, input.offset, input.size),
     );
   } catch (cause) {
-    if (!failedBelow(cause)) throw unreadable(input, cause);
+    // An archive that is gone holds all its pictures, whatever the system says of it.
+    const archive = typeof input !== 'string' && typeof (cause as NodeJS.ErrnoException).errno === 'number';
+    if (!archive && !failedBelow(cause)) throw unreadable(input, cause);
     // Taken for a fault of the picture's, a share's hiccup would put other pictures into the training.
     const what = `the file system failed (${(cause as Error).message}), which says nothing of the picture; try again once it serves`;
     throw new VlltrError('ERR_IO', `picture ${pictureName(input)} cannot be read: ${what}`, { cause });

@@ -8,6 +8,7 @@ import { checkHoldOut, heldOut } from './holdOut.js';
 import { ViewPool } from './loader/pool.js';
 import { mostUnreadable, Replacements } from './loader/replacements.js';
 import { PictureFiles } from './pictureFiles.js';
+import { homeCheck } from './picturesHome.js';
 import { type Shots, shotBounds } from './shots.js';
 import type { ImageSource, LongTailData } from './types.js';
 
@@ -81,9 +82,11 @@ function filtered(pictures: Pictures, kept: (i: number) => boolean): Pictures {
 async function readable(pictures: Pictures, warn: (message: string) => void): Promise<Pictures> {
   const { ids, input } = pictures;
   const reasons = new Map<number, string>();
+  const served = homeCheck(pictures);
   await inParallel(ids.length, async (i) => {
-    await decodeFull(input(ids[i]!)).catch((error: Error) => {
+    await decodeFull(input(ids[i]!)).catch(async (error: Error) => {
       if (!(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
+      await served();
       reasons.set(i, error.message);
     });
   });
@@ -152,7 +155,9 @@ export async function openPictures(path: string, options: OpenOptions): Promise<
     const limit = maxUnreadable ?? mostUnreadable(found.ids.length);
     const loading = {
       pool,
-      ...(split === 'train' && { replacements: new Replacements(found.ids, found.labels, limit, warn) }),
+      ...(split === 'train' && {
+        replacements: new Replacements(found.ids, found.labels, limit, warn, homeCheck(found)),
+      }),
     };
     return new PictureFiles(found.ids, found.labels, found.input, imageSize, loading);
   };

@@ -1,6 +1,6 @@
 import { check } from '../errors.js';
 import { type View, viewsEach } from '../training/views.js';
-import { decodeSquare, type PictureInput } from './decode.js';
+import { decodeFull, decodeSquare, type PictureInput } from './decode.js';
 import type { ViewPool } from './loader/pool.js';
 import type { Replacements } from './loader/replacements.js';
 import type { ImageSource, Views } from './types.js';
@@ -55,8 +55,10 @@ export class PictureFiles implements ImageSource {
     return this.loading.replacements?.names ?? [];
   }
 
-  recall(names: readonly string[]): void {
-    this.loading.replacements?.recall(names);
+  async recall(names: readonly string[]): Promise<void> {
+    await this.loading.replacements?.recall(names, async (i) => {
+      await decodeFull(this.input(this.id(i)));
+    });
   }
 
   async views(indices: ArrayLike<number>, to: number, view: View): Promise<Views> {

@@ -26,8 +26,11 @@ export interface ImageSource {
   views?(indices: ArrayLike<number>, to: number, view: View): Promise<Views>;
   /** Names of the pictures met so far that cannot be read; training replaced them. */
   readonly unreadable?: readonly string[];
-  /** Counts pictures, by name, as met by an earlier process of the same run; they are read all the same. */
-  recall?(names: readonly string[]): void;
+  /**
+   * Counts pictures, by name, as met by an earlier process of the same run; they are read all the same.
+   * @throws VlltrError ERR_DATA where they are too many
+   */
+  recall?(names: readonly string[]): Promise<void>;
 }
 
 /** Bounds of the shot groups by training count n. */

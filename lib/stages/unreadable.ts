@@ -11,6 +11,7 @@ export const UNREADABLE_FILE = 'unreadable.json';
 /**
  * Keeps in a run's folder which pictures cannot be read: a run that is resumed goes on counting them, as an unbroken one does.
  * @returns writes down those found since; asked for after every batch
+ * @throws VlltrError ERR_DATA where there are more of them already than may be
  */
 export async function keepUnreadable(
   { dir, resume }: Pick<StageRun, 'dir' | 'resume'>,
@@ -18,7 +19,7 @@ export async function keepUnreadable(
 ): Promise<() => Promise<void>> {
   const path = join(dir, UNREADABLE_FILE);
   if (!resume) await rm(path, { force: true });
-  else if (existsSync(path)) images.recall?.(await readJson<string[]>(path));
+  else if (existsSync(path)) await images.recall?.(await readJson<string[]>(path));
   let kept = '';
   // Batches are prepared several at a time.
   let writing: Promise<unknown> = Promise.resolve();

@@ -270,6 +270,30 @@ describe('pictures that an earlier process could not read', () => {
     ]);
     await data.dispose!();
 
+    // Too many for a smaller limit are said at once, unless they have been mended.
+    const stricter = (maxUnreadable: number) =>
+      openFolder(broken, { imageSize: 16, workers: 1, maxUnreadable, warn: () => {} });
+    data = await stricter(1);
+    await expect(keepUnreadable({ dir: run, resume: true }, data.train)).rejects.toThrow(
+      /^2 training pictures cannot be read, expected at most 1: picture .*a\/[02]\.png cannot be read/,
+    );
+    await data.dispose!();
+    await copyFile(join(folder, 'train/a/1.png'), join(broken, 'train/a/0.png'));
+    data = await stricter(1);
+    keep = await keepUnreadable({ dir: run, resume: true }, data.train);
+    expect((await data.train.views!([0, 2], 16, view)).replaced).toBe(1);
+    await keep();
+    expect(data.train.unreadable).toEqual(['train/a/2.png']);
+    await data.dispose!();
+    // A new one makes too many of those before, who are looked at first.
+    await copyFile(join(folder, 'train/a/1.png'), join(broken, 'train/a/2.png'));
+    await writeFile(join(broken, 'train/a/1.png'), 'no picture');
+    data = await stricter(1);
+    await keepUnreadable({ dir: run, resume: true }, data.train);
+    expect((await data.train.views!([1], 16, view)).replaced).toBe(1);
+    expect(data.train.unreadable).toEqual(['train/a/1.png']);
+    await data.dispose!();
+
     data = await open();
     await keepUnreadable({ dir: run, resume: false }, data.train);
     expect(existsSync(join(run, 'unreadable.json'))).toBe(false);

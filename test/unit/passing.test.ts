@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pictureBytes } from '../../lib/data/decode.js';
 import { openFolder } from '../../lib/data/openPictures.js';
@@ -66,10 +66,44 @@ describe.runIf(process.platform === 'linux')('a picture whose file system fails'
       });
     const gone = { name: 'a.tar: x.jpg', file: join(dir, 'a.tar'), offset: 0, size: 512 };
     await expect(pictureBytes(gone)).rejects.toMatchObject({
-      code: 'ERR_DATA',
-      message: expect.stringMatching(/^picture a\.tar: x\.jpg cannot be read: there is no such file \(ENOENT\)/),
+      code: 'ERR_IO', // with it all its pictures
+      message: expect.stringMatching(/^picture a\.tar: x\.jpg cannot be read: the file system failed \(ENOENT/),
     });
     await expect(pictureBytes(dir)).rejects.toMatchObject({ code: 'ERR_DATA' });
+  });
+
+  it('stops the training where the folder of all pictures is gone, not where one of its folders is', async () => {
+    const away = join(dir, 'away');
+    await writePictures(away, [3, 3, 3], ['train']);
+    const [home, hidden] = [join(away, 'train'), join(away, 'hidden')];
+    const warnings: string[] = [];
+    const data = await openFolder(away, { imageSize: 16, workers: 1, warn: (m) => warnings.push(m) });
+    const view = { kind: 'clean', standIn: true } as const;
+    const all = Array.from(data.train.labels, (_, i) => i);
+    const stopped = (why: RegExp) =>
+      expect(data.train.views!(all, 16, view)).rejects.toMatchObject({
+        code: 'ERR_IO',
+        message: expect.stringMatching(
+          new RegExp(`^${home}, the folder of the pictures, cannot be read: ${why.source}`),
+        ),
+      });
+    await rename(home, hidden);
+    await stopped(/there is no such folder any more \(ENOENT\)/);
+    await mkdir(home); // as a share that is not mounted leaves it
+    await stopped(/it is empty/);
+    await rm(home, { recursive: true });
+    await writeFile(home, '');
+    await stopped(/ENOTDIR/);
+    expect([data.train.unreadable, warnings]).toEqual([[], []]);
+    await rm(home);
+    await rename(hidden, home);
+    const first = data.train.id(0);
+    await rm(join(away, first));
+    expect((await data.train.views!(all, 16, view)).replaced).toBe(1);
+    expect(warnings).toEqual([expect.stringMatching(/cannot be read: there is no such file \(ENOENT\); another/)]);
+    await rm(dirname(join(away, first)), { recursive: true });
+    await expect(data.train.views!(all, 16, view)).rejects.toMatchObject({ code: 'ERR_DATA' });
+    await data.dispose!();
   });
 
   it('stops the training: no other picture is put in its place, nor is it left out', async () => {

@@ -20,6 +20,8 @@ export class Replacements {
     private readonly labels: ArrayLike<number>,
     private readonly limit: number,
     private readonly warn: (message: string) => void,
+    /** Asked before a picture counts as unreadable; throws where no picture can be read for now. */
+    private readonly served: () => Promise<void> = async () => {},
   ) {}
 
   /** Names of the pictures that could not be read, in the order of the data set. */
@@ -27,10 +29,19 @@ export class Replacements {
     return [...this.found.keys(), ...this.earlier].sort((a, b) => a - b).map((i) => this.ids[i]!);
   }
 
-  /** Counts pictures, by name, that an earlier process found. One that can be read by now no longer counts. */
-  recall(names: readonly string[]): void {
+  private get size(): number {
+    return this.found.size + this.earlier.size;
+  }
+
+  /**
+   * Counts pictures, by name, that an earlier process found. One that can be read by now no longer counts.
+   * @param read as for `read`
+   * @throws VlltrError ERR_DATA where there are more than `limit`
+   */
+  async recall(names: readonly string[], read: (index: number) => Promise<void>): Promise<void> {
     const known = new Set(names);
     for (const [i, id] of this.ids.entries()) if (known.has(id) && !this.found.has(i)) this.earlier.add(i);
+    await this.checkSize(read);
   }
 
   /**
@@ -42,14 +53,10 @@ export class Replacements {
   async read(index: number, read: (index: number) => Promise<void>): Promise<number> {
     for (const i of this.following(index)) {
       if (this.found.has(i)) continue;
-      try {
-        await read(i);
-        this.earlier.delete(i);
-        return i;
-      } catch (error) {
-        if (!(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
-        this.note(i, error.message);
-      }
+      const fresh = await this.look(i, read);
+      if (fresh === undefined) return i;
+      await this.checkSize(read);
+      if (fresh) this.warn(`${this.found.get(i)}; another picture of its class is taken for it`);
     }
     throw new VlltrError(
       'ERR_DATA',
@@ -57,15 +64,31 @@ export class Replacements {
     );
   }
 
-  private note(index: number, reason: string): void {
+  /** Reads a picture and notes whether it can be; where it cannot, whether this is news. */
+  private async look(index: number, read: (index: number) => Promise<void>): Promise<boolean | undefined> {
+    let reason: string;
+    try {
+      await read(index);
+      this.earlier.delete(index);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
+      reason = error.message;
+    }
+    await this.served();
     const fresh = !this.found.has(index);
     this.found.set(index, reason);
     this.earlier.delete(index);
-    const size = this.found.size + this.earlier.size;
-    if (fresh && size <= this.limit) this.warn(`${reason}; another picture of its class is taken for it`);
-    check(size <= this.limit, 'ERR_DATA', () => {
+    return fresh;
+  }
+
+  /** Too many are an error, those of an earlier process being looked at first: they may have been mended. */
+  private async checkSize(read: (index: number) => Promise<void>): Promise<void> {
+    if (this.size > this.limit) for (const i of [...this.earlier]) await this.look(i, read);
+    check(this.size <= this.limit, 'ERR_DATA', () => {
       const most = this.limit === 0 ? 'expected none' : `expected at most ${this.limit}`;
-      return `${size} training picture${size === 1 ? '' : 's'} cannot be read, ${most}: ${reason}`;
+      const last = [...this.found.values()].at(-1);
+      return `${this.size} training picture${this.size === 1 ? '' : 's'} cannot be read, ${most}: ${last}`;
     });
   }
 
