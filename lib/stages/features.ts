@@ -145,40 +145,64 @@ export function meanOfViews(z: tf.Tensor2D, each: number): tf.Tensor2D {
   return each === 1 ? z : tf.mean(tf.reshape(z, [-1, each, z.shape[1]]), 1);
 }
 
+/** Named scores of rows, in batches; what is made once for them serves every call. */
+export interface RowScores<K extends string> {
+  /** Of x [N·each, dim], N rows of each. */
+  over(x: Float32Array): Record<K, Float32Array>;
+  dispose(): void;
+}
+
 /**
- * Runs `f` over rows of x [N·each, dim] in batches and concatenates each of its named outputs, N rows each.
- * @param f pure; what it uses beside the rows stays the same meanwhile
+ * Scores of rows by `f`, in batches, each of its named outputs concatenated. Over more than one batch it is captured, once.
+ * @param f pure; what it uses beside the rows stays the same until it is disposed
  * @param each rows that belong together: `f` gets whole groups and gives a row for each. Default 1
  */
-export function overRows<K extends string>(
+export function rowScores<K extends string>(
+  dim: number,
+  f: (rows: tf.Tensor2D) => Record<K, tf.Tensor>,
+  each = 1,
+): RowScores<K> {
+  const width = dim * each;
+  const step = capturedPass('class scores', (_: object, { rows }: { rows: tf.Tensor }) => f(rows as tf.Tensor2D));
+  return {
+    over(x) {
+      const n = x.length / width;
+      const out = {} as Record<K, Float32Array>;
+      const whole = isCaptured(n);
+      for (const [from, to] of ranges(n)) {
+        const count = whole ? BATCH : to - from;
+        const parts = tf.tidy(() => {
+          const values = filled(x.subarray(from * width, to * width), count * width);
+          const rows = tf.tensor2d(values, [count * each, dim]);
+          return whole ? step({}, { rows }).outputs : f(rows);
+        });
+        for (const key of Object.keys(parts) as K[]) {
+          const values = parts[key].dataSync() as Float32Array;
+          const columns = values.length / count;
+          out[key] ??= new Float32Array(n * columns);
+          out[key].set(values.subarray(0, (to - from) * columns), from * columns);
+          parts[key].dispose();
+        }
+      }
+      return out;
+    },
+    dispose: () => step.dispose(),
+  };
+}
+
+/** What is made for one call alone, and freed after it. */
+export function once<S extends { dispose(): void }, T>(made: S, use: (made: S) => T): T {
+  try {
+    return use(made);
+  } finally {
+    made.dispose();
+  }
+}
+
+/** Scores of the rows of one x [N·each, dim]: see `rowScores`. */
+export const overRows = <K extends string>(
   x: Float32Array,
   dim: number,
   f: (rows: tf.Tensor2D) => Record<K, tf.Tensor>,
   each = 1,
-): Record<K, Float32Array> {
-  const width = dim * each;
-  const n = x.length / width;
-  const out = {} as Record<K, Float32Array>;
-  const whole = isCaptured(n);
-  const step = capturedPass('class scores', (_: object, { rows }: { rows: tf.Tensor }) => f(rows as tf.Tensor2D));
-  try {
-    for (const [from, to] of ranges(n)) {
-      const count = whole ? BATCH : to - from;
-      const parts = tf.tidy(() => {
-        const values = filled(x.subarray(from * width, to * width), count * width);
-        const rows = tf.tensor2d(values, [count * each, dim]);
-        return whole ? step({}, { rows }).outputs : f(rows);
-      });
-      for (const key of Object.keys(parts) as K[]) {
-        const values = parts[key].dataSync() as Float32Array;
-        const columns = values.length / count;
-        out[key] ??= new Float32Array(n * columns);
-        out[key].set(values.subarray(0, (to - from) * columns), from * columns);
-        parts[key].dispose();
-      }
-    }
-  } finally {
-    step.dispose();
-  }
-  return out;
-}
+): Record<K, Float32Array> => once(rowScores(dim, f, each), (scores) => scores.over(x));

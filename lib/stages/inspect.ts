@@ -1,16 +1,15 @@
 import { shotGroup } from '../data/shots.js';
 import type { ImageSource, LongTailData } from '../data/types.js';
 import { check } from '../errors.js';
-import type { AnchorTable } from '../ops/anchorTable.js';
 import { random } from '../random.js';
 import type { ConfusedPair, Example, Guess, ReportData } from '../report/types.js';
 import { tf } from '../runtime/tf.js';
 import { viewsEach } from '../training/views.js';
 import { accuracyByShot, argMaxRows, classCounts } from './accuracy.js';
-import { type CleanViews, imageFeatures, meanOfViews, overRows } from './features.js';
+import { type CleanViews, imageFeatures, meanOfViews, once, rowScores } from './features.js';
 import { baselineLogits } from './head.js';
 import type { Classifier } from './modelFile.js';
-import { type BranchProbabilities, explain, lgrProbabilities, mixBranches } from './recognise.js';
+import { explain, lgrScores, mixBranches } from './recognise.js';
 
 /** α where validation could not choose one. */
 export const DEFAULT_ALPHA = 0.5;
@@ -28,38 +27,37 @@ export interface Recognition {
   predicted: Int32Array;
 }
 
+/** The classes' probabilities of pictures by their features, made once for many calls; a vision-only model has no text. */
+export interface ClassScores {
+  over(x: Float32Array): { visual: Float32Array; text?: Float32Array };
+  dispose(): void;
+}
+
+/** @param views that the features are of; the mean of a picture's logits counts. The model stays the caller's */
+export function classScores(model: Classifier, views: CleanViews = 'clean'): ClassScores {
+  const each = viewsEach({ kind: views });
+  const { config, params, info } = model;
+  if (info.kind === 'lgr') return lgrScores({ config, params, anchors: anchorsOf(model) }, each);
+  const visual = (rows: tf.Tensor2D) => tf.softmax(meanOfViews(baselineLogits(params, rows), each));
+  return rowScores(config.embedDim, (rows) => ({ visual: visual(rows) }), each);
+}
+
 /**
  * Recognises the named pictures (all by default): by one clean view each, or by the mean of the logits of five crops.
- * @param table of the model's anchors, where pictures are recognised in many calls; default: made for each
+ * @param scores the model's for these views, where pictures are recognised in many calls; default: made for each
  */
 export async function recognise(
   model: Classifier,
   images: ImageSource,
   indices?: ArrayLike<number>,
   views: CleanViews = 'clean',
-  table?: AnchorTable,
+  scores?: ClassScores,
 ): Promise<Recognition> {
   const features = await imageFeatures(model.config, model.params, images, indices, views);
-  const classes = model.info.classes.length;
-  const each = viewsEach({ kind: views });
-  if (model.info.kind === 'baseline') {
-    const logits = (rows: tf.Tensor2D) => meanOfViews(baselineLogits(model.params, rows), each);
-    const { visual } = overRows(
-      features,
-      model.config.embedDim,
-      (rows) => ({ visual: tf.softmax(logits(rows)) }),
-      each,
-    );
-    return { features, visual, both: visual, predicted: argMaxRows(visual, classes) };
-  }
-  const branches: BranchProbabilities = lgrProbabilities(
-    { ...model, anchors: anchorsOf(model) },
-    features,
-    each,
-    table,
-  );
-  const both = mixBranches(branches, model.info.alpha ?? DEFAULT_ALPHA);
-  return { features, ...branches, both, predicted: argMaxRows(both, classes) };
+  const branches = scores ? scores.over(features) : once(classScores(model, views), (own) => own.over(features));
+  const { visual, text } = branches;
+  const both = text ? mixBranches({ visual, text }, model.info.alpha ?? DEFAULT_ALPHA) : visual;
+  return { features, ...branches, both, predicted: argMaxRows(both, model.info.classes.length) };
 }
 
 /** The anchors of a model that must have them. @throws VlltrError ERR_CHECKPOINT */

@@ -3,7 +3,7 @@ import type { ImageSource } from '../data/types.js';
 import { AnchorTable, anchorAttentionWeights } from '../ops/anchorAttention.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { argMaxRows, topOne } from './accuracy.js';
-import { imageFeatures, meanOfViews, overRows } from './features.js';
+import { imageFeatures, meanOfViews, once, overRows, type RowScores, rowScores } from './features.js';
 import { type Anchors, anchorArguments, baselineLogits, lgrLogits } from './head.js';
 
 /** Softmax of both branches for a set of pictures, row-major [N, C]. */
@@ -15,27 +15,31 @@ export interface BranchProbabilities {
 type Classifier = { config: ClipConfig; params: TensorMap };
 
 /**
- * Both branches' probabilities for features x, row-major [N, D], not normalised.
- * @param each views of a picture: x is [N, each, D], and the mean of their logits counts. Default 1
- * @param given the table of the model's anchors, where one is kept; default: made for this call
+ * Both branches' probabilities for features, row-major [N, D], not normalised.
+ * @param each views of a picture: features are [N, each, D], and the mean of their logits counts. Default 1
  */
-export function lgrProbabilities(
-  model: Classifier & { anchors: Anchors },
-  x: Float32Array,
+export function lgrScores(
+  { config, params, anchors }: Classifier & { anchors: Anchors },
   each = 1,
-  given?: AnchorTable,
-): BranchProbabilities {
-  const table = given ?? new AnchorTable(model.anchors.embeddings, model.anchors.counts);
-  try {
-    const branches = (rows: tf.Tensor2D) => {
-      const z = lgrLogits(model.params, rows, table, model.params.logit_scale as tf.Scalar);
-      return { visual: tf.softmax(meanOfViews(z.visual, each)), text: tf.softmax(meanOfViews(z.text, each)) };
-    };
-    return overRows(x, model.config.embedDim, branches, each);
-  } finally {
-    if (!given) table.dispose();
-  }
+): RowScores<keyof BranchProbabilities> {
+  const table = new AnchorTable(anchors.embeddings, anchors.counts);
+  const branches = (rows: tf.Tensor2D) => {
+    const z = lgrLogits(params, rows, table, params.logit_scale as tf.Scalar);
+    return { visual: tf.softmax(meanOfViews(z.visual, each)), text: tf.softmax(meanOfViews(z.text, each)) };
+  };
+  const scores = rowScores(config.embedDim, branches, each);
+  return {
+    over: scores.over,
+    dispose() {
+      scores.dispose();
+      table.dispose();
+    },
+  };
 }
+
+/** The same for the features of one set of pictures. */
+export const lgrProbabilities = (model: Classifier & { anchors: Anchors }, x: Float32Array): BranchProbabilities =>
+  once(lgrScores(model), (scores) => scores.over(x));
 
 /** The vision-only baseline's predictions: class of each picture. */
 export async function baselinePredictions(model: Classifier, images: ImageSource): Promise<Int32Array> {

@@ -2,7 +2,7 @@ import type { LoadedClip } from '../clip/checkpoint/index.js';
 import type { ImageSource } from '../data/types.js';
 import { tf } from '../runtime/tf.js';
 import { argMaxRows } from './accuracy.js';
-import { imageFeatures, overRows } from './features.js';
+import { imageFeatures, rowScores } from './features.js';
 import type { Recognition } from './inspect.js';
 import type { TextBank } from './textBank.js';
 import { classMeans, normalizeRows, unitSentences } from './zeroShot.js';
@@ -26,14 +26,16 @@ export function textRecogniser(
   const weights = tf.tidy(() =>
     tf.mul(tf.transpose(tf.tensor2d(means, [bank.classes, dim])), tf.exp(params.logit_scale!)),
   ) as tf.Tensor2D;
+  const scores = rowScores(dim, (rows) => ({ both: tf.softmax(tf.matMul(rows, weights)) }));
   return {
     async recognise(images, indices) {
       const features = await imageFeatures(config, params, images, indices);
-      const { both } = overRows(normalizeRows(features.slice(), dim), dim, (rows) => ({
-        both: tf.softmax(tf.matMul(rows, weights)),
-      }));
+      const { both } = scores.over(normalizeRows(features.slice(), dim));
       return { features, visual: both, both, predicted: argMaxRows(both, bank.classes) };
     },
-    dispose: () => weights.dispose(),
+    dispose() {
+      scores.dispose();
+      weights.dispose();
+    },
   };
 }

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, expect, it, vi } from 'vitest';
+import { type Recogniser, recogniserOf } from '../../lib/cli/actions/recogniser.js';
 import { saveClip } from '../../lib/clip/checkpoint/index.js';
 import { tf } from '../../lib/runtime/tf.js';
 import { loadAnchors, saveAnchors } from '../../lib/stages/anchorFile.js';
@@ -17,6 +18,17 @@ import { TextBank } from '../../lib/stages/textBank.js';
 import { onEveryBackend } from '../support/backends.js';
 import { expectNear } from '../support/compare.js';
 import { colourData, tinyClip } from '../support/tinyClip.js';
+
+/** Steps that would be captured, by their names. */
+const made: string[] = [];
+vi.mock('../../lib/stages/capturedPass.js', async (original) => {
+  const real = await original<typeof import('../../lib/stages/capturedPass.js')>();
+  const capturedPass: typeof real.capturedPass = (name, pass) => {
+    made.push(name);
+    return real.capturedPass(name, pass);
+  };
+  return { capturedPass };
+});
 
 const folder = mkdtempSync(join(tmpdir(), 'vlltr-stages-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -133,6 +145,36 @@ onEveryBackend((backend) => {
       tf.dispose([head, read.params]);
     }
     clip.dispose();
+  });
+
+  it.each(['classifier', 'clip'] as const)('scores are made once for pictures in many calls: %s', async (kind) => {
+    const model = await lgrClassifier();
+    const clip = tinyClip(data);
+    const texts = { path: 'clip', metadata: {}, config: clip.config, params: clip.params };
+    const recogniser = (): Recogniser => {
+      const { config } = model;
+      return kind === 'classifier'
+        ? recogniserOf({ kind, path: 'model', config, classifier: model, foreign: false }, undefined)
+        : recogniserOf({ kind, path: 'clip', config, clip: texts }, data);
+    };
+    // More than a batch of them, so that they are captured where that can be, and fewer.
+    const { length } = data.test!;
+    const parts = [300, 270, 5].map((n, k) => Array.from({ length: n }, (_, i) => (3 * i + k) % length));
+    const alone: Float32Array[] = [];
+    for (const part of parts) {
+      const own = recogniser();
+      alone.push((await own.recognise(data.test!, part)).both);
+      own.dispose();
+    }
+    const tensors = tf.memory().numTensors;
+    made.length = 0;
+    const all = recogniser();
+    for (const [k, part] of parts.entries()) expect((await all.recognise(data.test!, part)).both).toEqual(alone[k]);
+    all.dispose();
+    expect(made.filter((name) => name === 'class scores')).toHaveLength(1);
+    expect(tf.memory().numTensors).toBe(tensors);
+    clip.dispose();
+    tf.dispose([model.params, model.anchors.embeddings]);
   });
 
   it('an inspection agrees with the predictions', async () => {

@@ -3,10 +3,9 @@ import type { ClipConfig } from '../../clip/config.js';
 import type { ImageSource, LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
 import { inspectSafetensors } from '../../files/safetensors.js';
-import { AnchorTable } from '../../ops/anchorAttention.js';
 import { classCounts } from '../../stages/accuracy.js';
 import { importClassifier } from '../../stages/importClassifier.js';
-import { anchorsOf, type Recognition, recognise } from '../../stages/inspect.js';
+import { anchorsOf, classScores, type Recognition, recognise } from '../../stages/inspect.js';
 import type { Classifier } from '../../stages/modelFile.js';
 import { explain, type SentenceShare } from '../../stages/recognise.js';
 import { TextBank } from '../../stages/textBank.js';
@@ -86,17 +85,13 @@ export function recogniserOf(model: AnyModel, data: LongTailData | undefined): R
   }
   const { classifier } = model;
   const { info, config } = classifier;
-  let table: AnchorTable | undefined;
-  if (info.kind === 'lgr') {
-    const { embeddings, counts } = anchorsOf(classifier);
-    table = new AnchorTable(embeddings, counts);
-  }
+  const scores = classScores(classifier);
   return {
     classes: info.classes,
     branches: info.kind === 'lgr',
     alpha: info.alpha,
-    recognise: (images, indices) => recognise(classifier, images, indices, 'clean', table),
-    dispose: () => table?.dispose(),
+    recognise: (images, indices) => recognise(classifier, images, indices, 'clean', scores),
+    dispose: () => scores.dispose(),
     explain: (seen, row) => {
       const label = seen.predicted[row]!;
       const x = seen.features.subarray(row * config.embedDim, (row + 1) * config.embedDim);
