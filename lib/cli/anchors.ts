@@ -14,7 +14,7 @@ export function register(program: Command): void {
   loaderFlags(dataFlags(presetFlags(anchorFlags(command), "the run's")))
     .option('--seed <n>', 'seed of every random draw', integer, 0)
     .option('--force', 'replace the anchors that the folder holds')
-    .option('--dry-run', 'print the configuration and stop')
+    .option('--dry-run', 'print the settings, defaults included, and stop (--json: as JSON)')
     .option('--json', 'print class → [{sentence, loss}] on stdout')
     .addHelpText(
       'after',

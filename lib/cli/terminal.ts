@@ -21,6 +21,10 @@ export const red = paint('31');
 export const green = paint('32');
 export const yellow = paint('33');
 
+/** Paints what goes to stdout only where that is a terminal. */
+export const onTerminal = (painted: (text: string) => string, text: string): string =>
+  process.stdout.isTTY ? painted(text) : text;
+
 /** 95 → "1:35", 3723 → "1:02:03". */
 export function clock(seconds: number): string {
   if (!Number.isFinite(seconds)) return '–';

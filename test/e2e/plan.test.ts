@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 
 const dry = async (...args: string[]) => {
-  const done = await cli([...args, '--run', at('run'), '--dry-run']);
+  const done = await cli([...args, '--run', at('run'), '--dry-run', '--json']);
   return { ...done, printed: done.stdout ? JSON.parse(done.stdout) : undefined };
 };
 
@@ -59,8 +59,23 @@ describe('a dry run of a preset', () => {
     expect(plan.compute.update / 2048 / 4).toBeGreaterThan(17e9);
     expect(plan.time.basis).toMatch(/a lower bound/);
     expect(plan.time.all).toBeCloseTo(50 * plan.time.update, 0);
-    expect(stderr).toMatch(/effective batch 2048, 64 parts of at most 32/);
     expect(existsSync(at('run'))).toBe(false);
+    expect(stderr).not.toMatch(/effective batch/);
+  });
+
+  it('prints lines for people: the settings as --set takes them, what the training takes last', async () => {
+    const args = ['--preset', 'imagenet-lt-r50', '--run', at('run'), '--dry-run'];
+    const { code, stdout } = await cli(['pretrain', at('data'), ...args]);
+    expect(code).toBe(1);
+    expect(stdout).not.toMatch(/[{}"]/);
+    const [settings, plan] = stdout.split('\n\n');
+    expect(settings).toMatch(/^command +pretrain\nrun +.*\nseed +0\n/);
+    expect(settings).toMatch(/\npreset +imagenet-lt-r50\n/);
+    expect(settings).toMatch(/\noptions .*steps=50/s);
+    for (const pair of settings!.match(/\S+=\S+/g)!) expect(pair).toMatch(/^[a-zA-Z.]+=[\w.,-]+$/);
+    expect(Math.max(...settings!.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120);
+    expect(plan).toMatch(/effective batch 2048, 64 parts of at most 32/);
+    expect(plan!.trimEnd().split('\n').at(-1)).toMatch(/not ready: what is missing or wrong would stop/);
   });
 
   it('names the files that are missing, and presets and settings that are misspelt', async () => {
@@ -101,7 +116,8 @@ it('a dry run takes over what stage 1 held out, and misses a teacher that is not
   const { memory, data } = held.printed.plan;
   expect(memory.choosing).toBeGreaterThan(3 * data.sentences * 64 * 4);
   expect(memory.total).toBeGreaterThanOrEqual(memory.choosing);
-  expect(held.stderr).toMatch(/choosing anchors before it takes about \d/);
+  const { stdout } = await cli(['finetune', at('data'), '--from', at('held.safetensors'), '--dry-run']);
+  expect(stdout).toMatch(/choosing anchors before it takes about \d/);
   const other = await dry('finetune', at('data'), '--from', at('held.safetensors'), '--hold-out', '0.1');
   expect(other.code).toBe(2);
   expect(other.stderr).toMatch(/held\.safetensors was trained with --hold-out 0\.25/);
@@ -119,7 +135,7 @@ describe.each(Object.keys(VISUAL))('what a training of a %s takes', (name) => {
   it.each(['pretrain', 'finetune'])('%s, counted and measured', async (stage) => {
     const args = ['--from', at(`${name}.safetensors`), '--batch', '32', '--micro-batch', '16', '--augment', 'none'];
     const encoder = stage === 'finetune' ? ['--encoder-rate', '1', '--mixup'] : [];
-    const done = await cli([stage, at('data'), ...args, ...encoder, '--run', at('run'), '--measure']);
+    const done = await cli([stage, at('data'), ...args, ...encoder, '--run', at('run'), '--measure', '--json']);
     expect(done.code, done.stderr).toBe(0);
     const { plan } = JSON.parse(done.stdout);
     expect(plan.measured).toMatchObject({ batch: 32, microBatch: 16 });

@@ -13,12 +13,12 @@ describe('a run folder', () => {
   ];
 
   it('--dry-run prints the whole configuration and writes nothing', async () => {
-    const done = await cli(args('--steps', '7', '--dry-run'));
+    const done = await cli(args('--steps', '7', '--dry-run', '--json'));
     expect(done.code, done.stderr).toBe(0);
     const { command, data, options, ...models } = JSON.parse(done.stdout);
     expect([command, data, options.steps, options.distillWeight]).toEqual(['pretrain', at('split'), 7, 0]);
     expect([models.from, models.teacher]).toEqual([at('clip.safetensors'), at('clip.safetensors')]);
-    const shipped = JSON.parse((await cli(['pretrain', at('split'), '--dry-run'])).stdout);
+    const shipped = JSON.parse((await cli(['pretrain', at('split'), '--dry-run', '--json'])).stdout);
     expect([shipped.from, shipped.teacher]).toEqual(
       Array(2).fill(expect.stringMatching(/icon-lt-teacher.safetensors$/)),
     );
@@ -27,7 +27,8 @@ describe('a run folder', () => {
   });
 
   it("the authors' schedule and treatment of the logit scale are options, and part of the configuration", async () => {
-    const options = async (...more: string[]) => JSON.parse((await cli([...more, '--dry-run'])).stdout).options;
+    const options = async (...more: string[]) =>
+      JSON.parse((await cli([...more, '--dry-run', '--json'])).stdout).options;
     const flags = ['--schedule', 'epoch-cosine', '--decay-scalars', '--free-logit-scale'];
     for (const command of [['pretrain', at('split')], ['clip']]) {
       expect(await options(...command)).toMatchObject({

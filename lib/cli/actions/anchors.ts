@@ -10,6 +10,7 @@ import { dataName } from '../dataName.js';
 import type { PresetFlags } from '../presetFlags.js';
 import { withSet } from '../settings.js';
 import { print, say, table } from '../terminal.js';
+import { printSettings } from './dryRun.js';
 import { inherit } from './inherit.js';
 import { makeAnchors } from './makeAnchors.js';
 import { checkTrainedOn, holdOutFor, openClip } from './models.js';
@@ -38,15 +39,9 @@ export async function run(argument: string | undefined, given: AnchorsCommand): 
   const { data: dataArgument, how, preset } = await inherit(argument, flags, flags.run);
   const options = anchorOptions(dataArgument, flags, preset);
   if (flags.dryRun) {
-    return print({
-      command: 'anchors',
-      run: flags.run,
-      seed: flags.seed,
-      data: dataName(dataArgument),
-      ...how,
-      preset: preset?.name,
-      options,
-    });
+    const { run, seed } = flags;
+    const data = dataName(dataArgument);
+    return printSettings({ command: 'anchors', run, seed, data, ...how, preset: preset?.name, options }, flags.json);
   }
   const file = join(flags.run, 'anchors.safetensors');
   check(flags.force || !existsSync(file), 'ERR_CHECKPOINT', () => `${file} exists already; add --force to replace it`);

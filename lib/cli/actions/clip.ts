@@ -20,6 +20,7 @@ import { type CaptureFlags, withCaptureFlags } from '../captureFlags.js';
 import type { RunOptions } from '../options.js';
 import { lazyBar, print, say } from '../terminal.js';
 import { type ContrastiveFlags, withContrastiveFlags } from '../trainFlags.js';
+import { printSettings } from './dryRun.js';
 import { openData } from './openData.js';
 import { stageRun } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
@@ -59,7 +60,8 @@ export async function run(given: ClipCommand, command: Command): Promise<void> {
   };
   const out = resolve(options.out ?? join(options.run, 'model.safetensors'));
   const configuration = { config: teacherConfig([]), options: training, out };
-  if (options.dryRun) return print({ command: 'clip', run: options.run, seed: options.seed, ...configuration });
+  const { run: folder, seed } = options;
+  if (options.dryRun) return printSettings({ command: 'clip', run: folder, seed, ...configuration }, options.json);
   await refuseOccupied(options, 'clip');
   await ready();
   await beginRun(options, 'clip', configuration, said);

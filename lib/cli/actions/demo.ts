@@ -19,6 +19,7 @@ import { bold, clock, print, say, table } from '../terminal.js';
 import { recipeFor } from '../trainFlags.js';
 import { writeDemoReport } from './demoReport.js';
 import { meanRows, type Summary } from './demoSummary.js';
+import { printSettings } from './dryRun.js';
 import { dataDigest } from './models.js';
 import { openData } from './openData.js';
 import { Bars } from './progress.js';
@@ -50,7 +51,7 @@ export async function run(given: DemoCommand, command: Command): Promise<void> {
   const { seeds, seed, full = false, holdOut = 0 } = options;
   const how = givenData(options.data, options);
   const configuration = { data: dataName(options.data), ...how, teacher: resolve(file), holdOut, seeds, full, recipe };
-  if (options.dryRun) return print({ command: 'demo', run: options.run, seed, ...configuration });
+  if (options.dryRun) return printSettings({ command: 'demo', run: options.run, seed, ...configuration }, options.json);
   await refuseOccupied(options, 'demo', true);
   const runtime = await ready();
   if (!existsSync(file))

@@ -1,9 +1,10 @@
 import { ready } from '../../runtime/ready.js';
 import { isInEpochs } from '../../stages/epochs.js';
 import { isIconLt } from '../dataName.js';
-import { clock, print, red, say, yellow } from '../terminal.js';
+import { clock, onTerminal, print, red, say, yellow } from '../terminal.js';
 import { measure, productRate } from './measure.js';
 import { type Planned, planTraining, type TrainingPlan } from './plan.js';
+import { settingsText } from './settingsText.js';
 
 /** What a dry run says of the time; seconds. */
 interface Time {
@@ -41,6 +42,10 @@ async function timeOf(planned: Planned, plan: TrainingPlan, options: Parameters<
   return { time };
 }
 
+/** What a dry run says: the configuration as people read it or, for programs, as JSON. */
+export const printSettings = (configuration: { command: string } & Record<string, unknown>, json = false): void =>
+  print(json ? configuration : settingsText(configuration).join('\n'));
+
 /**
  * `--dry-run`: prints the configuration in full and, of pictures of one's own, what the training will do and take. Exits
  * with 1 where something would stop it.
@@ -48,17 +53,18 @@ async function timeOf(planned: Planned, plan: TrainingPlan, options: Parameters<
 export async function dryRun(
   shown: { command: string } & Record<string, unknown>,
   planned: Planned,
-  flags: { measure?: boolean },
+  flags: { measure?: boolean; json?: boolean },
 ): Promise<void> {
   if (isIconLt(planned.data)) {
     if (flags.measure) say(`--measure is about pictures of your own; ${planned.data} is not measured`);
     if (isInEpochs(planned.settings)) say('updates are known once the icons are drawn; the settings are in epochs');
-    return print({ ...shown, options: planned.settings });
+    return printSettings({ ...shown, options: planned.settings }, flags.json);
   }
   const { plan, options } = await planTraining(planned);
   const { time, measured } = await timeOf(planned, plan, options, flags.measure === true && plan.ready);
-  print({ ...shown, options, plan: { ...plan, ...(time && { time }), ...(measured && { measured }) } });
-  for (const line of lines(plan, time)) say(line);
+  const about = { ...plan, ...(time && { time }), ...(measured && { measured }) };
+  if (flags.json) print({ ...shown, options, plan: about });
+  else print([...settingsText({ ...shown, options }), '', ...lines(plan, time)].join('\n'));
   if (!plan.ready) process.exitCode = 1;
 }
 
@@ -76,17 +82,19 @@ function lines({ ready: fine, data, weights, differs, updates, memory, compute }
   return [
     `data      ${data.format}, ${data.classes} classes; pictures: ${splits.join(', ')}; about ${data.sentences} sentences`,
     ...data.findings.map((text) => `          ${text}`),
-    ...(weights.missing === undefined ? [] : [`weights   ${red('missing')}: ${weights.missing}`]),
-    ...(differs?.here ?? []).map((text) => `${yellow('unlike')}    the preset: ${text}`),
+    ...(weights.missing === undefined ? [] : [`weights   ${onTerminal(red, 'missing')}: ${weights.missing}`]),
+    ...(differs?.here ?? []).map((text) => `${onTerminal(yellow, 'unlike')}    the preset: ${text}`),
     `updates   ${steps}, ${epochs} epochs; effective batch ${effectiveBatch}${inParts}; ${views} views`,
     `memory    about ${gigabytes(total)} (${shares.join(', ')}); this machine has ${gigabytes(machine)}`,
     `          of it on a card about ${gigabytes(onCard)} (${card})`,
     ...(choosing === undefined ? [] : [`          choosing anchors before it takes about ${gigabytes(choosing)}`]),
     ...(much
-      ? [`          ${yellow('more than there is')}: ${total === choosing ? 'fewer texts, or --choice cut-off' : LESS}`]
+      ? [
+          `          ${onTerminal(yellow, 'more than there is')}: ${total === choosing ? 'fewer texts, or --choice cut-off' : LESS}`,
+        ]
       : []),
     `compute   ${(compute.update / 1e12).toFixed(2)} TFLOP an update, ${(compute.all / 1e15).toFixed(2)} PFLOP in all`,
     ...(time ? [`time      ${duration(time.all)}, ${time.update.toFixed(1)} s an update (${time.basis})`] : []),
-    ...(fine ? [] : [red('not ready: what is missing or wrong would stop the training')]),
+    ...(fine ? [] : [onTerminal(red, 'not ready: what is missing or wrong would stop the training')]),
   ];
 }

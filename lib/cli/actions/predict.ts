@@ -1,4 +1,3 @@
-import process from 'node:process';
 import { decodeSquare } from '../../data/decode.js';
 import type { ImageSource, LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
@@ -8,7 +7,7 @@ import { guesses } from '../../stages/inspect.js';
 import type { SentenceShare } from '../../stages/recognise.js';
 import { evalResize } from '../../training/cleanView.js';
 import { type DataFlags, refuseDataFlags } from '../dataFlags.js';
-import { bold, dim, print, red, say } from '../terminal.js';
+import { bold, dim, onTerminal, print, red, say } from '../terminal.js';
 import { inherit } from './inherit.js';
 import { openData } from './openData.js';
 import { predictSplit, type SplitFlags } from './predictSplit.js';
@@ -135,10 +134,6 @@ async function predictFiles(
   for (const { error } of predictions) if (error) say(`${red('error')} ${error}`);
   if (good.length < files.length) process.exitCode = 1;
 }
-
-/** Paints what goes to stdout only where that is a terminal. */
-const onTerminal = (paint: (text: string) => string, text: string): string =>
-  process.stdout.isTTY ? paint(text) : text;
 
 const percent = (p: number): string => `${(100 * p).toFixed(1).padStart(5)} %`;
 
