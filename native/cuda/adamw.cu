@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
-#include <mutex>
 #include <vector>
 
 #include "cuda/adamw.h"
-#include "cuda/device.h"
+#include "cuda/enqueue.h"
 #include "cuda/launch.cuh"
 #include "ops/adamw_call.h"
 
@@ -170,38 +169,48 @@ __global__ __launch_bounds__(kFinishThreads) void adamwNorm(const double* square
   *clip = factor >= 1 ? 1.0f : static_cast<float>(factor);  // NaN stays NaN
 }
 
-std::vector<Parameter> parametersOf(const Adamw& call, uint32_t* blocks) {
-  const std::vector<AdamwFactors> factors = adamwFactors(call, 1);
+/** The parameters of a call without their factors: its blocks are those before the end of the last one's. */
+std::vector<Parameter> stretchesOf(const Adamw& call) {
   std::vector<Parameter> all;
   int64_t begin = 0;
-  *blocks = 0;
+  uint32_t blocks = 0;
   for (const AdamwParameter& p : call.parameters) {
     const int64_t end = begin + p.length;
     const auto parts = p.length == 0 ? 0u : static_cast<uint32_t>((end - 1) / kPart - begin / kPart + 1);
-    all.push_back({p.grad, begin, end, *blocks, parts, factors[all.size()]});
-    *blocks += parts;
+    all.push_back({p.grad, begin, end, blocks, parts, {}});
+    blocks += parts;
     begin = end;
   }
   return all;
 }
 
-Status enqueue(Device& device, const Adamw& call) {
-  uint32_t blocks = 0;
-  const std::vector<Parameter> parameters = parametersOf(call, &blocks);
+uint32_t blocksOf(const std::vector<Parameter>& parameters) {
+  return parameters.empty() ? 0 : parameters.back().firstBlock + parameters.back().blocks;
+}
+
+struct Memory {
+  Parameter* list;
+  double* squares;  // of each block's stretch
+  float* clip;
+
+  Memory(Arena& arena, const std::vector<Parameter>& parameters)
+      : list(arena.take<Parameter>(static_cast<int64_t>(parameters.size()))),
+        squares(arena.take<double>(blocksOf(parameters))),
+        clip(arena.take<float>(1)) {}
+};
+
+Status enqueue(Device& device, const Adamw& call, const std::vector<Parameter>& parameters,
+               const Memory& memory) {
+  const uint32_t blocks = blocksOf(parameters);
   const auto count = static_cast<int>(parameters.size());
-  const auto listBytes = static_cast<int64_t>(parameters.size() * sizeof(Parameter));
-  const auto sumBytes = static_cast<int64_t>(blocks * sizeof(double));
-
-  const std::lock_guard lock(device.data().enqueue);
-  const Current current(device);
   cudaStream_t stream = device.data().stream;
-  DeviceMemory memory;
-  VLLTR_RETURN_IF_ERROR(memory.reserve(device, listBytes + sumBytes + int64_t{sizeof(float)}));
-  auto* list = memory.as<Parameter>();
-  auto* squares = memory.as<double>(listBytes);
-  auto* clip = memory.as<float>(listBytes + sumBytes);
-  if (count > 0) VLLTR_RETURN_IF_ERROR(device.upload(list, parameters.data(), listBytes));
-
+  Parameter* const list = memory.list;
+  double* const squares = memory.squares;
+  float* const clip = memory.clip;
+  if (count > 0) {
+    const auto bytes = static_cast<int64_t>(parameters.size() * sizeof(Parameter));
+    VLLTR_RETURN_IF_ERROR(device.upload(list, parameters.data(), bytes));
+  }
   const bool clipped = std::isfinite(call.clipNorm);
   const Vectors vectors{call.params, call.m, call.v, call.newParams, call.newM, call.newV};
   const auto norm = [&] {
@@ -225,10 +234,23 @@ Status enqueue(Device& device, const Adamw& call) {
 
 }  // namespace
 
-Status adamw(Device& device, const Adamw& call) {
+int64_t adamwWorkspace(const Adamw& call) {
+  Arena count;
+  Memory(count, stretchesOf(call));
+  return count.bytes();
+}
+
+Status adamw(Device& device, const Adamw& call, const LentMemory& lent) {
   try {
     VLLTR_RETURN_IF_ERROR(checkAdamwCall(call));
-    return enqueue(device, call);
+    std::vector<Parameter> parameters = stretchesOf(call);
+    const std::vector<AdamwFactors> factors = adamwFactors(call, 1);
+    for (size_t i = 0; i < parameters.size(); ++i) parameters[i].factors = factors[i];
+    Arena count;
+    Memory(count, parameters);
+    return enqueueWith(device, count.bytes(), lent, [&](Arena& arena) {
+      return enqueue(device, call, parameters, Memory(arena, parameters));
+    });
   } catch (const std::exception&) {
     return Status(Code::kResourceExhausted, "adamw: no memory for the list of its parameters");
   }

@@ -11,6 +11,9 @@ namespace vlltr::cuda {
  * parameters' lengths alone, so the same call gives the same bits. kInvalidArgument as there;
  * kResourceExhausted: 8 bytes for 8 Ki elements and 72 a parameter.
  */
-Status adamw(Device& device, const Adamw& call);
+Status adamw(Device& device, const Adamw& call, const LentMemory& lent = {});
+
+/** Bytes that a call holds beyond its inputs and outputs. */
+int64_t adamwWorkspace(const Adamw& call);
 
 }  // namespace vlltr::cuda

@@ -25,18 +25,8 @@ constexpr int64_t kScoreBytes = int64_t{64} << 20;
 
 std::atomic<int64_t> chunkAnchors = 0;
 
-Status checkInputs(const Device& device, const AnchorAttentionInputs& call) {
-  if (call.table == nullptr) return invalidArgument("anchorAttention: the table is null");
-  const AnchorTable::Data& table = call.table->data();
-  if (table.device == nullptr || table.device->device != &device) {
-    return invalidArgument("anchorAttention: the table is not on this device");
-  }
-  VLLTR_RETURN_IF_ERROR(checkMatrix(kOp, call.batch, table.width));
-  VLLTR_RETURN_IF_ERROR(checkMatrix(kOp, call.batch, table.classes * table.perClass));
-  constexpr int64_t kMostImages = 1 << 19;
-  if (call.batch <= kMostImages) return Status();
-  return invalidArgument("anchorAttention: " + std::to_string(call.batch) + " images, expected at most " +
-                         std::to_string(kMostImages) + " on a device");
+std::string described(const Card& card) {
+  return "card " + std::to_string(card.ordinal) + " (" + card.name + ")";
 }
 
 /** Whole classes, as many as `mostRows` anchors allow; a class with more is alone. */
@@ -158,12 +148,12 @@ Status clear(Device& device, const Plan& plan, const GradientMemory& memory) {
   return device.fill(memory.partial, 0, floats * int64_t{sizeof(float)});
 }
 
-Status infer(Device& device, const AnchorAttentionInputs& call, float* logits, float* weights,
-             float* contributions) {
+Status infer(Device& device, const AnchorAttentionInputs& call, const LentMemory& lent, float* logits,
+             float* weights = nullptr, float* contributions = nullptr) {
   const Plan plan(device, call.table->data(), call.batch, false);
   Arena count;
   Memory(count, plan, false);
-  return enqueueWith(device, count.bytes(), [&](Arena& arena) -> Status {
+  return enqueueWith(device, count.bytes(), lent, [&](Arena& arena) -> Status {
     const Memory memory(arena, plan, false);
     VLLTR_RETURN_IF_ERROR(clear(device, plan, memory));
     VLLTR_RETURN_IF_ERROR(makeQuery(device.data().stream, call, memory.query));
@@ -178,27 +168,44 @@ Status infer(Device& device, const AnchorAttentionInputs& call, float* logits, f
 
 }  // namespace
 
-Status anchorAttention(Device& device, const AnchorAttentionForward& call) {
-  VLLTR_RETURN_IF_ERROR(checkInputs(device, call));
+Status checkAnchorAttention(const Device& device, const AnchorAttentionInputs& call) {
+  if (call.table == nullptr) return invalidArgument("anchorAttention: the table is null");
+  const AnchorTable::Data& table = call.table->data();
+  if (table.device == nullptr || table.device->device != &device) {
+    const std::string place =
+        table.device == nullptr ? "in the host's memory" : "on " + described(table.device->device->card());
+    return invalidArgument("anchorAttention: the table is " + place + ", expected one on " +
+                           described(device.card()));
+  }
+  VLLTR_RETURN_IF_ERROR(checkMatrix(kOp, call.batch, table.width));
+  VLLTR_RETURN_IF_ERROR(checkMatrix(kOp, call.batch, table.classes * table.perClass));
+  constexpr int64_t kMostImages = 1 << 19;
+  if (call.batch <= kMostImages) return Status();
+  return invalidArgument("anchorAttention: " + std::to_string(call.batch) + " images, expected at most " +
+                         std::to_string(kMostImages) + " on a device");
+}
+
+Status anchorAttention(Device& device, const AnchorAttentionForward& call, const LentMemory& lent) {
+  VLLTR_RETURN_IF_ERROR(checkAnchorAttention(device, call));
   VLLTR_RETURN_IF_ERROR(checkAnchorAttentionArrays(call));
   if (call.batch == 0) return Status();
-  return infer(device, call, call.logits, nullptr, nullptr);
+  return infer(device, call, lent, call.logits);
 }
 
 Status anchorAttention(Device& device, const AnchorAttentionWeights& call) {
-  VLLTR_RETURN_IF_ERROR(checkInputs(device, call));
+  VLLTR_RETURN_IF_ERROR(checkAnchorAttention(device, call));
   VLLTR_RETURN_IF_ERROR(checkAnchorAttentionArrays(call));
   if (call.batch == 0) return Status();
-  return infer(device, call, call.logits, call.weights, call.contributions);
+  return infer(device, call, {}, call.logits, call.weights, call.contributions);
 }
 
-Status anchorAttention(Device& device, const AnchorAttentionBackward& call) {
-  VLLTR_RETURN_IF_ERROR(checkInputs(device, call));
+Status anchorAttention(Device& device, const AnchorAttentionBackward& call, const LentMemory& lent) {
+  VLLTR_RETURN_IF_ERROR(checkAnchorAttention(device, call));
   VLLTR_RETURN_IF_ERROR(checkAnchorAttentionArrays(call));
   const Plan plan(device, call.table->data(), call.batch, true);
   Arena count;
   GradientMemory(count, plan);
-  return enqueueWith(device, count.bytes(), [&](Arena& arena) -> Status {
+  return enqueueWith(device, count.bytes(), lent, [&](Arena& arena) -> Status {
     const cudaStream_t stream = device.data().stream;
     const GradientMemory memory(arena, plan);
     VLLTR_RETURN_IF_ERROR(clear(device, plan, memory));

@@ -18,8 +18,9 @@ class Arena {
   }
   int64_t bytes() const { return bytes_; }
 
- private:
   static constexpr int64_t kAlignment = 256;
+
+ private:
   char* memory_;
   int64_t bytes_ = 0;
 };

@@ -11,8 +11,8 @@ namespace vlltr::cuda {
  * the same bits on the same card. kResourceExhausted: no memory for the workspace, which is the texts'
  * features in bfloat16 (twice that for kFloat32), a strip of the images', and blocks of bounded size.
  */
-Status contrastive(Device& device, const ContrastiveForward& call);
-Status contrastive(Device& device, const ContrastiveBackward& call);
+Status contrastive(Device& device, const ContrastiveForward& call, const LentMemory& lent = {});
+Status contrastive(Device& device, const ContrastiveBackward& call, const LentMemory& lent = {});
 Status contrastive(Device& device, const ContrastiveLosses& call);
 Status mergeContrastive(Device& device, int64_t n, const ContrastiveStatistics& other,
                         const ContrastiveStatistics& into);

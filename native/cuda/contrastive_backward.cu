@@ -165,9 +165,9 @@ int64_t contrastiveWorkspace(const Device& device, const ContrastiveBackward& ca
   return arena.bytes();
 }
 
-Status contrastive(Device& device, const ContrastiveBackward& call) {
-  if (takesHopper(device)) return contrastiveHopper(device, call);
-  return enqueueWith(device, contrastiveWorkspace(device, call), [&](Arena& arena) -> Status {
+Status contrastive(Device& device, const ContrastiveBackward& call, const LentMemory& lent) {
+  if (takesHopper(device)) return contrastiveHopper(device, call, lent);
+  return enqueueWith(device, contrastiveWorkspace(device, call), lent, [&](Arena& arena) -> Status {
     const Backward backward(call);
     bool wideShared = false;
     VLLTR_RETURN_IF_ERROR(

@@ -200,9 +200,9 @@ int64_t contrastiveWorkspace(const Device& device, const ContrastiveForward& cal
   return arena.bytes();
 }
 
-Status contrastive(Device& device, const ContrastiveForward& call) {
-  if (takesHopper(device)) return contrastiveHopper(device, call);
-  return enqueueWith(device, contrastiveWorkspace(device, call), [&](Arena& arena) -> Status {
+Status contrastive(Device& device, const ContrastiveForward& call, const LentMemory& lent) {
+  if (takesHopper(device)) return contrastiveHopper(device, call, lent);
+  return enqueueWith(device, contrastiveWorkspace(device, call), lent, [&](Arena& arena) -> Status {
     Forward forward(call);
     bool wideShared = false;
     VLLTR_RETURN_IF_ERROR(

@@ -7,8 +7,8 @@
  * `takesHopper` says so. S is never kept: to form it anew costs no more than to write and read it. */
 namespace vlltr::cuda {
 
-Status contrastiveHopper(Device& device, const ContrastiveForward& call);
-Status contrastiveHopper(Device& device, const ContrastiveBackward& call);
+Status contrastiveHopper(Device& device, const ContrastiveForward& call, const LentMemory& lent);
+Status contrastiveHopper(Device& device, const ContrastiveBackward& call, const LentMemory& lent);
 int64_t contrastiveHopperWorkspace(const Device& device, const ContrastiveForward& call);
 int64_t contrastiveHopperWorkspace(const Device& device, const ContrastiveBackward& call);
 

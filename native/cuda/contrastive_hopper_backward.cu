@@ -173,8 +173,8 @@ int64_t contrastiveHopperWorkspace(const Device& device, const ContrastiveBackwa
   return arena.bytes();
 }
 
-Status contrastiveHopper(Device& device, const ContrastiveBackward& call) {
-  return enqueueWith(device, contrastiveHopperWorkspace(device, call), [&](Arena& arena) {
+Status contrastiveHopper(Device& device, const ContrastiveBackward& call, const LentMemory& lent) {
+  return enqueueWith(device, contrastiveHopperWorkspace(device, call), lent, [&](Arena& arena) {
     const Backward backward(device, call);
     return backward.enqueue(device.data(), backward.arrange(arena));
   });

@@ -179,8 +179,8 @@ int64_t contrastiveHopperWorkspace(const Device& device, const ContrastiveForwar
   return arena.bytes();
 }
 
-Status contrastiveHopper(Device& device, const ContrastiveForward& call) {
-  return enqueueWith(device, contrastiveHopperWorkspace(device, call), [&](Arena& arena) {
+Status contrastiveHopper(Device& device, const ContrastiveForward& call, const LentMemory& lent) {
+  return enqueueWith(device, contrastiveHopperWorkspace(device, call), lent, [&](Arena& arena) {
     const Forward forward(device, call);
     return forward.enqueue(device.data(), forward.arrange(arena));
   });

@@ -178,6 +178,11 @@ Status Device::synchronize() {
   return check(cudaStreamSynchronize(data_->stream), "running what was enqueued");
 }
 
+Status Device::synchronizeCard() {
+  const Current current(*this);
+  return check(cudaDeviceSynchronize(), "running what others enqueued");
+}
+
 Status Device::mark(int which) {
   const Current current(*this);
   return check(cudaEventRecord(data_->marks[which], data_->stream), "recording an event");

@@ -1,11 +1,9 @@
 #include "vlltr/hosted.h"
 
-#include <exception>
-#include <string>
-
 #include "cuda/adamw.h"
 #include "cuda/anchor_attention.h"
 #include "cuda/contrastive.h"
+#include "cuda/guarded.h"
 #include "cuda/staging.h"
 #include "ops/adamw_call.h"
 #include "ops/contrastive_checks.h"
@@ -14,15 +12,7 @@
 namespace vlltr::hosted {
 namespace {
 
-/** What `call` gives, or that there is no memory for its lists. */
-template <class Call>
-Status guarded(const char* op, Call call) {
-  try {
-    return call();
-  } catch (const std::exception&) {
-    return Status(Code::kResourceExhausted, std::string(op) + ": no memory for the lists of a call");
-  }
-}
+using cuda::guarded;
 
 constexpr const char *kContrastive = "contrastive", *kAttention = "anchorAttention";
 
@@ -38,12 +28,6 @@ void stageInputs(cuda::Staging& staging, ContrastiveInputs& call) {
   stageFeatures(staging, call, call.teacher);
   staging.in("rowLabels", &call.rowLabels, call.rows);
   staging.in("columnLabels", &call.columnLabels, call.columns);
-}
-
-/** What the device does not look at. */
-Status checkLabels(const ContrastiveInputs& call) {
-  ContrastiveClasses classes;
-  return makeContrastiveClasses(call, &classes);
 }
 
 void stageStatistics(ContrastiveStatistics& lines, const auto& stage) {
@@ -100,7 +84,7 @@ Status adamw(Device& device, const Adamw& given) {
 Status contrastive(Device& device, const ContrastiveForward& given) {
   return guarded(kContrastive, [&] {
     VLLTR_RETURN_IF_ERROR(checkContrastive(given));
-    VLLTR_RETURN_IF_ERROR(checkLabels(given));
+    VLLTR_RETURN_IF_ERROR(checkContrastiveClasses(given));
     ContrastiveForward call = given;
     call.kept = nullptr;
     cuda::Staging staging(device, kContrastive);
@@ -116,7 +100,7 @@ Status contrastive(Device& device, const ContrastiveForward& given) {
 Status contrastive(Device& device, const ContrastiveBackward& given) {
   return guarded(kContrastive, [&] {
     VLLTR_RETURN_IF_ERROR(checkContrastive(given));
-    VLLTR_RETURN_IF_ERROR(checkLabels(given));
+    VLLTR_RETURN_IF_ERROR(checkContrastiveClasses(given));
     ContrastiveBackward call = given;
     call.kept = nullptr;
     cuda::Staging staging(device, kContrastive);

@@ -42,4 +42,9 @@ Status makeContrastiveClasses(const ContrastiveInputs& call, ContrastiveClasses*
   return Status();
 }
 
+Status checkContrastiveClasses(const ContrastiveInputs& call) {
+  ContrastiveClasses classes;
+  return makeContrastiveClasses(call, &classes);
+}
+
 }  // namespace vlltr

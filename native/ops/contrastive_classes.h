@@ -19,4 +19,7 @@ struct ContrastiveClasses {
  * has. */
 Status makeContrastiveClasses(const ContrastiveInputs& call, ContrastiveClasses* classes);
 
+/** The same refusal, for kernels that do not look at what labels there are. */
+Status checkContrastiveClasses(const ContrastiveInputs& call);
+
 }  // namespace vlltr

@@ -2,6 +2,7 @@
 #include "vlltr/anchor_attention.h"
 #include "vlltr/device.h"
 #include "vlltr/hosted.h"
+#include "vlltr/resident.h"
 
 namespace vlltr {
 
@@ -28,6 +29,7 @@ Status Device::upload(void*, const void*, int64_t) { return none(); }
 Status Device::download(void*, const void*, int64_t) { return none(); }
 Status Device::fill(void*, uint8_t, int64_t) { return none(); }
 Status Device::synchronize() { return none(); }
+Status Device::synchronizeCard() { return none(); }
 Status Device::mark(int) { return none(); }
 Status Device::elapsed(float*) { return none(); }
 
@@ -41,5 +43,18 @@ Status hosted::contrastive(Device&, const ContrastiveBackward&) { return none();
 Status hosted::anchorAttention(Device&, const AnchorAttentionForward&) { return none(); }
 Status hosted::anchorAttention(Device&, const AnchorAttentionBackward&) { return none(); }
 Status hosted::anchorAttention(Device&, const AnchorAttentionWeights&) { return none(); }
+
+Status resident::prepare(const Device&, const Adamw&, int64_t*) { return none(); }
+Status resident::prepare(const Device&, const ContrastiveForward&, int64_t*) { return none(); }
+Status resident::prepare(const Device&, const ContrastiveBackward&, int64_t*) { return none(); }
+Status resident::prepare(const Device&, const AnchorAttentionForward&, int64_t*) { return none(); }
+Status resident::prepare(const Device&, const AnchorAttentionBackward&, int64_t*) { return none(); }
+Status resident::adamw(Device&, const Adamw&, const LentMemory&) { return none(); }
+Status resident::contrastive(Device&, const ContrastiveForward&, float*, const LentMemory&) { return none(); }
+Status resident::contrastive(Device&, const ContrastiveBackward&, const LentMemory&) { return none(); }
+Status resident::anchorAttention(Device&, const AnchorAttentionForward&, const LentMemory&) { return none(); }
+Status resident::anchorAttention(Device&, const AnchorAttentionBackward&, const LentMemory&) {
+  return none();
+}
 
 }  // namespace vlltr

@@ -49,6 +49,8 @@ class Device {
   Status fill(void* to, uint8_t byte, int64_t bytes);
   /** The first error of the work enqueued so far, in CUDA's words. */
   Status synchronize();
+  /** Waits for everything that anyone in this process has enqueued on the card so far, on whatever stream. */
+  Status synchronizeCard();
 
   /** Milliseconds between two marks, on the device's own clock. */
   Status mark(int which);  // 0: the beginning, 1: the end
@@ -60,6 +62,15 @@ class Device {
  private:
   explicit Device(std::unique_ptr<Data> data);
   std::unique_ptr<Data> data_;
+};
+
+/**
+ * Memory of a device that the caller of an op gives for what it holds beyond its arrays, until its work is
+ * done; aligned to 256 bytes. Without it the op takes some of the device's own.
+ */
+struct LentMemory {
+  void* memory = nullptr;
+  int64_t bytes = 0;
 };
 
 /** Memory of a device that is released with its owner. */
