@@ -26,7 +26,7 @@ struct Problem {
   vlltr::Precision precision = vlltr::Precision::kFloat32;
 };
 
-float roundedToBfloat16(float value) {
+inline float roundedToBfloat16(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   bits = (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff0000u;

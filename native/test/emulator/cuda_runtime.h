@@ -1,5 +1,5 @@
 // CUDA's runtime and language, as far as native/cuda uses them, for g++ and a device that runs on the host.
-// Streams are in no hurry: what is enqueued is done when the call returns.
+// What is enqueued is done when it is waited for (streams.h).
 #pragma once
 
 #include <algorithm>
@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <tuple>
 
 #include "emulator.h"
+#include "streams.h"
 #include "warp.h"
 
 #define __host__
@@ -128,6 +130,19 @@ const char* cudaGetErrorName(cudaError_t error);
 const char* cudaGetErrorString(cudaError_t error);
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 
+namespace emulator {
+/** With the arguments as they are now. */
+template <class... Parameters, class... Arguments>
+cudaError_t enqueueKernel(EmulatedStream* stream, const Launch& how, void (*kernel)(Parameters...),
+                          const Arguments&... arguments) {
+  if (launchFails()) return cudaErrorInvalidValue;
+  enqueue(stream, [how, kernel, given = std::tuple<std::decay_t<Parameters>...>(arguments...)] {
+    run(how, [&] { std::apply(kernel, given); });
+  });
+  return cudaSuccess;
+}
+}  // namespace emulator
+
 using cudaStream_t = struct EmulatedStream*;
 using cudaEvent_t = struct EmulatedEvent*;
 using cudaMemPool_t = struct EmulatedPool*;
@@ -144,6 +159,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
 enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin };
+cudaError_t cudaDeviceSynchronize();
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 
 constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaHostAllocDefault = 0;
@@ -211,8 +227,8 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
                                const Arguments&... arguments) {
   const dim3 &grid = config->gridDim, &block = config->blockDim;
   const unsigned cluster = config->numAttrs > 0 ? config->attrs[0].val.clusterDim.x : 1;
-  emulator::run(
+  return emulator::enqueueKernel(
+      config->stream,
       {{grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, config->dynamicSmemBytes, cluster, false},
-      [&] { kernel(arguments...); });
-  return cudaSuccess;
+      kernel, arguments...);
 }

@@ -74,7 +74,9 @@ int main(int count, char** words) {
   void* memory = nullptr;
   if (count != 2 || cudaMallocFromPoolAsync(&memory, 128 * sizeof(float), nullptr, nullptr) != cudaSuccess)
     return 2;
-  if (vlltr::cuda::start(words[1], static_cast<float*>(memory)) != cudaSuccess) return 2;
+  if (vlltr::cuda::start(words[1], static_cast<float*>(memory)) != cudaSuccess ||
+      cudaStreamSynchronize(nullptr) != cudaSuccess)
+    return 2;
   const auto* const values = static_cast<const float*>(memory);
   return values[0] == 0 && values[127] == 126 ? 0 : 1;
 }

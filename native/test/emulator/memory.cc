@@ -21,6 +21,7 @@ struct Memory {
   std::atomic<uint64_t> changes{1};  // allocations and releases so far
   char* begin = nullptr;
   std::map<size_t, size_t> blocks;  // bytes by offset
+  std::atomic<bool> hostToo{false};
   size_t used = 0;
 
   Memory() {
@@ -69,6 +70,7 @@ void release(void* memory) {
 bool allocated(const void* memory, size_t bytes) {
   Memory& of = device();
   const auto at = static_cast<size_t>(static_cast<const char*>(memory) - of.begin);
+  if (at >= kDeviceBytes) return of.hostToo;
   // Where it was found the last time, by page.
   struct Found {
     uint64_t changes = 0;
@@ -86,6 +88,8 @@ bool allocated(const void* memory, size_t bytes) {
   }
   return at >= found.begin && at + bytes <= found.end;
 }
+
+void adoptHost() { device().hostToo = true; }
 
 size_t freeBytes() {
   Memory& of = device();

@@ -11,6 +11,9 @@ constexpr size_t kDeviceBytes = size_t{1} << 30;
 void* allocate(size_t bytes);
 void release(void* memory);
 bool allocated(const void* memory, size_t bytes);
+/** From now on all memory of the host counts as the device's too, allocated and unwatched: for a program
+ * whose arrays lie where another library puts them. */
+void adoptHost();
 size_t freeBytes();
 
 }  // namespace emulator

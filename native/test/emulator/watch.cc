@@ -153,7 +153,7 @@ void touchAs(unsigned thread, const void* memory, size_t bytes, bool write) {
     const Cell& cell = state.image.cells[(at - state.image.begin) / 2];
     if (!write && cell.written == 0 && at < &__bss_start) return;
     touchCells(state.image, "shared", true, thread, at, bytes, write);
-  } else if (write) {
+  } else if (write && !allocated(at, bytes)) {
     fault("a write to memory (%p) that is not the device's", memory);
   }
 }

@@ -9,12 +9,11 @@ namespace vlltr::cuda {
   type* const name = reinterpret_cast<type*>(emulator::here.shared)
 
 template <class... Parameters, class... Arguments>
-[[nodiscard]] cudaError_t launch(cudaStream_t, void (*kernel)(Parameters...), dim3 grid, int threads,
+[[nodiscard]] cudaError_t launch(cudaStream_t stream, void (*kernel)(Parameters...), dim3 grid, int threads,
                                  int shared, const Arguments&... arguments) {
-  emulator::run(
-      {{grid.x, grid.y, grid.z}, {static_cast<unsigned>(threads), 1, 1}, static_cast<size_t>(shared)},
-      [&] { kernel(arguments...); });
-  return cudaSuccess;
+  return emulator::enqueueKernel(
+      stream, {{grid.x, grid.y, grid.z}, {static_cast<unsigned>(threads), 1, 1}, static_cast<size_t>(shared)},
+      kernel, arguments...);
 }
 
 }  // namespace vlltr::cuda
