@@ -283,7 +283,8 @@ export interface FunctionDefinition {
 export interface TensorFlowRegistration {
   /** TensorFlow's version. */
   readonly version: string;
-  readonly ops: readonly string[];
+  /** The devices that each op has kernels for, by TensorFlow's names: CPU, GPU. */
+  readonly kernels: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The ops that the addon registers in TensorFlow (bindings/tensorflow), by name. */

@@ -41,11 +41,15 @@ Napi::Value registerTensorFlowOps(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   tensorflow::Registration registration;
   if (const Status status = tensorflow::registerOps(&registration); !status.ok()) throwStatus(env, status);
-  Napi::Array ops = Napi::Array::New(env);
-  for (const std::string& op : registration.ops) ops.Set(ops.Length(), op);
+  Napi::Object kernels = Napi::Object::New(env);
+  for (const auto& [op, devices] : registration.kernels) {
+    Napi::Array names = Napi::Array::New(env);
+    for (const std::string& device : devices) names.Set(names.Length(), device);
+    kernels.Set(op, names);
+  }
   Napi::Object result = Napi::Object::New(env);
   result.Set("version", registration.version);
-  result.Set("ops", ops);
+  result.Set("kernels", kernels);
   return result;
 }
 

@@ -1,6 +1,6 @@
 #include "vlltr/adamw.h"
 
-#include "tensorflow/kernel.h"
+#include "tensorflow/card.h"
 #include "tensorflow/register.h"
 
 namespace vlltr::tensorflow {
@@ -51,8 +51,9 @@ Status readParameters(KernelCall& kernel, std::vector<AdamwParameter>* parameter
   return Status();
 }
 
+template <Place kPlace>
 void compute(void* of, TF_OpKernelContext* context) {
-  guarded(context, [&](KernelCall& kernel) -> Status {
+  guarded(context, kPlace, [&](KernelCall& kernel) -> Status {
     const Settings& settings = *static_cast<Settings*>(of);
     Adamw call;
     call.beta1 = settings.beta1, call.beta2 = settings.beta2;
@@ -71,7 +72,10 @@ void compute(void* of, TF_OpKernelContext* context) {
     VLLTR_RETURN_IF_ERROR(kernel.output(1, shape, &call.newM));
     VLLTR_RETURN_IF_ERROR(kernel.output(2, shape, &call.newV));
     VLLTR_RETURN_IF_ERROR(kernel.output(3, {}, &call.gradNorm));
-    return adamw(call);
+    if (kPlace == Place::kProcessor) return adamw(call);
+    return runOnCard(kernel, call, [&](Device& device, const LentMemory& lent) {
+      return resident::adamw(device, call, lent);
+    });
   });
 }
 
@@ -93,7 +97,8 @@ std::vector<OpDefinition> adamwOps() {
         "grads: count * float"},
        {"new_params: float", "new_m: float", "new_v: float", "grad_norm: float"},
        inferShapes,
-       {{"CPU", create, compute, destroy}}},
+       {{Place::kProcessor, create, compute<Place::kProcessor>, destroy},
+        {Place::kCard, create, compute<Place::kCard>, destroy, {"learning_rate", "step", "rules"}}}},
   };
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "anchor_tables.h"
-#include "tensorflow/kernel.h"
+#include "tensorflow/card.h"
 #include "tensorflow/register.h"
 
 namespace vlltr::tensorflow {
@@ -65,8 +65,18 @@ Status checkKept(const AnchorAttentionInputs& call, int64_t kept) {
                          std::to_string(all));
 }
 
+/** By the kernels of the place. */
+template <Place kPlace, class Call>
+Status attend(KernelCall& kernel, const Call& call) {
+  if (kPlace == Place::kProcessor) return anchorAttention(call);
+  return runOnCard(kernel, call, [&](Device& device, const LentMemory& lent) {
+    return resident::anchorAttention(device, call, lent);
+  });
+}
+
+template <Place kPlace>
 void forward(void*, TF_OpKernelContext* context) {
-  guarded(context, [&](KernelCall& kernel) -> Status {
+  guarded(context, kPlace, [&](KernelCall& kernel) -> Status {
     AnchorAttentionForward call;
     std::shared_ptr<const AnchorTable> table;
     VLLTR_RETURN_IF_ERROR(readInputs(kernel, &table, &call));
@@ -78,12 +88,13 @@ void forward(void*, TF_OpKernelContext* context) {
     VLLTR_RETURN_IF_ERROR(kernel.output(0, {call.batch, table->classes()}, &call.logits));
     VLLTR_RETURN_IF_ERROR(kernel.output(1, {kept[0]}, &call.kept));
     if (kept[0] == 0) call.kept = nullptr;
-    return anchorAttention(call);
+    return attend<kPlace>(kernel, call);
   });
 }
 
+template <Place kPlace>
 void backward(void* settings, TF_OpKernelContext* context) {
-  guarded(context, [&](KernelCall& kernel) -> Status {
+  guarded(context, kPlace, [&](KernelCall& kernel) -> Status {
     AnchorAttentionBackward call;
     std::shared_ptr<const AnchorTable> table;
     VLLTR_RETURN_IF_ERROR(readInputs(kernel, &table, &call));
@@ -101,7 +112,7 @@ void backward(void* settings, TF_OpKernelContext* context) {
     VLLTR_RETURN_IF_ERROR(kernel.output(4, {d}, &call.dbetaQ));
     VLLTR_RETURN_IF_ERROR(kernel.output(5, {d}, &call.dgammaK));
     VLLTR_RETURN_IF_ERROR(kernel.output(6, {}, &call.dlogitScale));
-    return anchorAttention(call);
+    return attend<kPlace>(kernel, call);
   });
 }
 
@@ -133,14 +144,16 @@ std::vector<OpDefinition> anchorAttentionOps() {
        inputs,
        {"logits: float", "kept: float"},
        forwardShapes,
-       {{"CPU", nullptr, forward, nullptr}}},
+       {{Place::kProcessor, nullptr, forward<Place::kProcessor>, nullptr},
+        {Place::kCard, nullptr, forward<Place::kCard>, nullptr, {"table", "counts"}}}},
       {"VlltrAnchorAttentionGrad",
        {"detach_norm: bool = false"},
        gradientInputs,
        {"dx: float", "dwq: float", "dwk: float", "dgamma_q: float", "dbeta_q: float", "dgamma_k: float",
         "dlogit_scale: float"},
        backwardShapes,
-       {{"CPU", create, backward, destroy}}},
+       {{Place::kProcessor, create, backward<Place::kProcessor>, destroy},
+        {Place::kCard, create, backward<Place::kCard>, destroy, {"table", "counts"}}}},
   };
 }
 

@@ -43,10 +43,14 @@ Status findApi() {
   VLLTR_RETURN_IF_ERROR(loadedLibraries(&libraries));
   std::string missing;
   Api api;
-#define VLLTR_FIND(name, result, parameters)                                             \
-  api.name = reinterpret_cast<result(*) parameters>(findSymbol(libraries, "TF_" #name)); \
+#define VLLTR_FIND(name, result, parameters) \
+  api.name = reinterpret_cast<result(*) parameters>(findSymbol(libraries, "TF_" #name));
+#define VLLTR_MISSED(name, result, parameters) \
   if (api.name == nullptr) missing += " TF_" #name;
   VLLTR_TENSORFLOW_SYMBOLS(VLLTR_FIND)
+  VLLTR_TENSORFLOW_CARD_SYMBOLS(VLLTR_FIND)
+  VLLTR_TENSORFLOW_SYMBOLS(VLLTR_MISSED)
+#undef VLLTR_MISSED
 #undef VLLTR_FIND
   if (!missing.empty()) return unavailable("the TensorFlow in this process lacks:" + missing);
   found = api;

@@ -17,6 +17,10 @@ struct TF_OpKernelContext;
 struct TF_ShapeInferenceContext;
 struct TF_ShapeHandle;
 struct TF_DimensionHandle;
+struct TF_AllocatorAttributes {
+  size_t struct_size;
+  unsigned char on_host;
+};
 struct TF_Buffer {
   const void* data;
   size_t length;
@@ -27,7 +31,7 @@ struct TF_Buffer {
 namespace vlltr::tensorflow {
 
 /** The values of TF_DataType and TF_Code that are used. */
-constexpr int kFloat = 1;
+constexpr int kFloat = 1, kUint8 = 4;
 enum TensorFlowCode {
   kTfOk = 0,
   kTfInvalidArgument = 3,
@@ -84,11 +88,22 @@ enum TensorFlowCode {
   X(NumDims, int, (const TF_Tensor*))                                                                     \
   X(Dim, int64_t, (const TF_Tensor*, int))
 
-/** TensorFlow's C API as found in this process. */
+/** Those that kernels on a card need besides; older TensorFlows lack some. */
+#define VLLTR_TENSORFLOW_CARD_SYMBOLS(X)                                       \
+  X(KernelBuilder_HostMemory, void, (TF_KernelBuilder*, const char* argument)) \
+  X(GetDeviceId, int, (TF_OpKernelContext*))                                   \
+  X(AllocateTemp, TF_Tensor*,                                                  \
+    (TF_OpKernelContext*, int dtype, const int64_t* dims, int rank, TF_AllocatorAttributes*, TF_Status*))
+
+/** TensorFlow's C API as found in this process; what it lacks for kernels on a card is null. */
 struct Api {
 #define VLLTR_DECLARE(name, result, parameters) result(*name) parameters = nullptr;
   VLLTR_TENSORFLOW_SYMBOLS(VLLTR_DECLARE)
+  VLLTR_TENSORFLOW_CARD_SYMBOLS(VLLTR_DECLARE)
 #undef VLLTR_DECLARE
+  bool hasCardSymbols() const {
+    return KernelBuilder_HostMemory != nullptr && GetDeviceId != nullptr && AllocateTemp != nullptr;
+  }
 };
 
 /** The TensorFlow libraries that this process has already loaded. kUnavailable without one. */

@@ -1,6 +1,6 @@
 #include "vlltr/contrastive.h"
 
-#include "tensorflow/kernel.h"
+#include "tensorflow/card.h"
 #include "tensorflow/register.h"
 
 namespace vlltr::tensorflow {
@@ -75,8 +75,9 @@ ContrastiveStatistics statistics(const float* memory, int64_t lines) {
   return {first, first + lines, first + 2 * lines};
 }
 
+template <Place kPlace>
 void forward(void* settings, TF_OpKernelContext* context) {
-  guarded(context, [&](KernelCall& kernel) -> Status {
+  guarded(context, kPlace, [&](KernelCall& kernel) -> Status {
     ContrastiveForward call;
     VLLTR_RETURN_IF_ERROR(readInputs(kernel, settings, &call));
     Shape kept;
@@ -98,13 +99,19 @@ void forward(void* settings, TF_OpKernelContext* context) {
     losses.targetSum = call.targetSum = &targetSum;
     losses.columns = pairs, losses.distillWeight = call.distillWeight;
     losses.teacher = call.teacher.width > 0;
+    if (kPlace == Place::kCard) {
+      return runOnCard(kernel, call, [&](Device& device, const LentMemory& lent) {
+        return resident::contrastive(device, call, losses.losses, lent);
+      });
+    }
     VLLTR_RETURN_IF_ERROR(contrastive(call));
     return contrastive(losses);
   });
 }
 
+template <Place kPlace>
 void backward(void* settings, TF_OpKernelContext* context) {
-  guarded(context, [&](KernelCall& kernel) -> Status {
+  guarded(context, kPlace, [&](KernelCall& kernel) -> Status {
     ContrastiveBackward call;
     VLLTR_RETURN_IF_ERROR(readInputs(kernel, settings, &call));
     const int64_t pairs = call.rows, width = call.student.width;
@@ -121,7 +128,10 @@ void backward(void* settings, TF_OpKernelContext* context) {
     VLLTR_RETURN_IF_ERROR(kernel.output(0, {pairs, width}, &call.dimage));
     VLLTR_RETURN_IF_ERROR(kernel.output(1, {pairs, width}, &call.dtext));
     VLLTR_RETURN_IF_ERROR(kernel.output(2, {}, &call.dlogitScale));
-    return contrastive(call);
+    if (kPlace == Place::kProcessor) return contrastive(call);
+    return runOnCard(kernel, call, [&](Device& device, const LentMemory& lent) {
+      return resident::contrastive(device, call, lent);
+    });
   });
 }
 
@@ -165,13 +175,15 @@ std::vector<OpDefinition> contrastiveOps() {
        inputs,
        {"losses: float", "rows: float", "columns: float", "kept: float"},
        forwardShapes,
-       {{"CPU", create, forward, destroy}}},
+       {{Place::kProcessor, create, forward<Place::kProcessor>, destroy},
+        {Place::kCard, create, forward<Place::kCard>, destroy, {"labels"}}}},
       {"VlltrContrastiveGrad",
        attributes,
        gradientInputs,
        {"dimage: float", "dtext: float", "dlogit_scale: float"},
        backwardShapes,
-       {{"CPU", create, backward, destroy}}},
+       {{Place::kProcessor, create, backward<Place::kProcessor>, destroy},
+        {Place::kCard, create, backward<Place::kCard>, destroy, {"labels"}}}},
   };
 }
 

@@ -49,7 +49,8 @@ void TfStatus::set(const Status& status) {
 
 Status TfStatus::take(const std::string& during) const {
   if (ok()) return Status();
-  return Status(Code::kInternal, during + ": " + api().Message(status_));
+  const bool memory = api().GetCode(status_) == kTfResourceExhausted;
+  return Status(memory ? Code::kResourceExhausted : Code::kInternal, during + ": " + api().Message(status_));
 }
 
 KernelCall::~KernelCall() {
@@ -95,7 +96,16 @@ Status KernelCall::output(int index, const Shape& shape, float** data) {
   if (tensor != nullptr) tensors_.push_back(tensor);
   VLLTR_RETURN_IF_ERROR(status_.take("output " + std::to_string(index)));
   *data = static_cast<float*>(api().TensorData(tensor));
-  adviseHugePages(*data, bytes);
+  if (place_ == Place::kProcessor) adviseHugePages(*data, bytes);
+  return Status();
+}
+
+Status KernelCall::temporary(int64_t bytes, void** memory) {
+  TF_AllocatorAttributes attributes = {offsetof(TF_AllocatorAttributes, on_host) + 1, 0};
+  TF_Tensor* tensor = api().AllocateTemp(context_, kUint8, &bytes, 1, &attributes, status_);
+  if (tensor != nullptr) tensors_.push_back(tensor);
+  VLLTR_RETURN_IF_ERROR(status_.take(std::to_string(bytes) + " bytes of workspace"));
+  *memory = api().TensorData(tensor);
   return Status();
 }
 

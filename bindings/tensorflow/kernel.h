@@ -30,28 +30,38 @@ class TfStatus {
   TF_Status* status_;
 };
 
+/** Where a kernel computes: the processor, or a card by CUDA. */
+enum class Place { kProcessor, kCard };
+
 /** One execution of a kernel: its inputs and outputs by index. Tensors live until the call is over. */
 class KernelCall {
  public:
-  explicit KernelCall(TF_OpKernelContext* context) : context_(context) {}
+  KernelCall(TF_OpKernelContext* context, Place place) : context_(context), place_(place) {}
   ~KernelCall();
   KernelCall(const KernelCall&) = delete;
   KernelCall& operator=(const KernelCall&) = delete;
 
+  Place place() const { return place_; }
+  /** The number of the card that TensorFlow computes on, which is CUDA's. */
+  int card() const { return api().GetDeviceId(context_); }
   /** How many inputs the op was given; those of lists are counted one by one. */
   int inputs() const { return api().NumInputs(context_); }
-  /** Input `index` (float32 or int32, as the op's definition has it): its values and shape. */
+  /** Input `index` (float32 or int32, as the op's definition has it): its values, which are the place's
+   * unless the kernel is registered with that argument in the host's memory, and its shape. */
   Status input(int index, const float** data, Shape* shape);
   Status input(int index, const int32_t** data, Shape* shape);
   /** Input `index`, which must have this shape. */
   Status input(int index, const char* name, const Shape& expected, const float** data);
   /** Allocates output `index` (float32). */
   Status output(int index, const Shape& shape, float** data);
+  /** Memory of the place's for the time of this call. */
+  Status temporary(int64_t bytes, void** memory);
 
  private:
   Status input(int index, const void** data, Shape* shape);
 
   TF_OpKernelContext* context_;
+  Place place_;
   TfStatus status_;
   std::vector<TF_Tensor*> tensors_;
 };
@@ -67,9 +77,9 @@ int64_t elements(const Shape& shape);
 
 /** Runs a kernel body: its error, or any exception, becomes the op's error. */
 template <class Body>
-void guarded(TF_OpKernelContext* context, Body body) noexcept {
+void guarded(TF_OpKernelContext* context, Place place, Body body) noexcept {
   try {
-    KernelCall call(context);
+    KernelCall call(context, place);
     if (const Status status = body(call); !status.ok()) fail(context, status);
   } catch (const std::exception& error) {
     fail(context, Status(Code::kInternal, error.what()));

@@ -34,7 +34,7 @@ Status split(const Shape& x, Shape* leading, Shape* last) {
 }
 
 void forward(void* settings, TF_OpKernelContext* context) {
-  guarded(context, [&](KernelCall& kernel) -> Status {
+  guarded(context, Place::kProcessor, [&](KernelCall& kernel) -> Status {
     LayerNormForward call;
     call.epsilon = static_cast<Settings*>(settings)->epsilon;
     Shape shape, leading, last;
@@ -52,7 +52,7 @@ void forward(void* settings, TF_OpKernelContext* context) {
 }
 
 void backward(void*, TF_OpKernelContext* context) {
-  guarded(context, [&](KernelCall& kernel) -> Status {
+  guarded(context, Place::kProcessor, [&](KernelCall& kernel) -> Status {
     LayerNormBackward call;
     Shape shape, leading, last;
     VLLTR_RETURN_IF_ERROR(kernel.input(1, &call.x, &shape));
@@ -99,13 +99,13 @@ std::vector<OpDefinition> layerNormOps() {
        {"x: float", "gamma: float", "beta: float"},
        {"y: float", "mean: float", "rstd: float"},
        forwardShapes,
-       {{"CPU", create, forward, destroy}}},
+       {{Place::kProcessor, create, forward, destroy}}},
       {"VlltrLayerNormGrad",
        {},
        {"dy: float", "x: float", "gamma: float", "mean: float", "rstd: float"},
        {"dx: float", "dgamma: float", "dbeta: float"},
        backwardShapes,
-       {{"CPU", nullptr, backward, nullptr}}},
+       {{Place::kProcessor, nullptr, backward, nullptr}}},
   };
 }
 

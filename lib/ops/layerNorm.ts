@@ -1,6 +1,6 @@
 import { loadAddon } from '../../bindings/load.js';
 import { attr, executeOp } from '../runtime/fused.js';
-import { type KernelRoute, kernels } from '../runtime/ready.js';
+import { type KernelRoute, kernels, runtime } from '../runtime/ready.js';
 import { tf } from '../runtime/tf.js';
 import { Arguments } from './arguments.js';
 import { onHostArrays } from './hostArrays.js';
@@ -16,7 +16,13 @@ const EPSILON = 1e-5;
  * @throws VlltrError ERR_ARGUMENT, ERR_NOT_READY; ERR_NATIVE if a kernel refuses
  */
 export function layerNorm<T extends tf.Tensor>(x: T, gamma: tf.Tensor, beta: tf.Tensor, epsilon = EPSILON): T {
-  return layerNormBy(kernels('layerNorm'), x, gamma, beta, epsilon);
+  return layerNormBy(route(), x, gamma, beta, epsilon);
+}
+
+/** The chosen route; but the addon has no kernel for a card here, and TensorFlow's tensors are not to leave theirs. */
+function route(): KernelRoute {
+  const chosen = kernels('layerNorm');
+  return chosen === 'tensorflow' && runtime().device === 'cuda' ? 'tfjs' : chosen;
 }
 
 /** `layerNorm` by a given route. */

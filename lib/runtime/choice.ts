@@ -13,8 +13,8 @@ export interface ReadyOptions {
   /** `VLLTR_KERNELS` */
   kernels?: 'auto' | KernelRoute;
   /**
-   * `VLLTR_DEVICE`. `cuda`: TensorFlow computes on the card, or, with kernels `node`, the package's own ops do, whose arrays
-   * are copied there and back.
+   * `VLLTR_DEVICE`. `cuda`: TensorFlow computes on the card, and so do the package's own ops where the addon has CUDA kernels;
+   * or, with kernels `node`, they alone do, and their arrays are copied there and back.
    */
   device?: 'auto' | Device;
 }

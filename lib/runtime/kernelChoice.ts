@@ -11,7 +11,8 @@ export interface KernelChoice {
 }
 
 /**
- * The addon's ops inside TensorFlow, else the addon on typed arrays (not beside TensorFlow, where it would copy), else none.
+ * The addon's ops inside TensorFlow, on the card where TensorFlow computes there and the addon has CUDA kernels; else the
+ * addon on typed arrays (not beside TensorFlow, where it would copy), else none.
  * @param where what runs already
  * @param reasons is added to
  */
@@ -27,12 +28,20 @@ export async function chooseKernels(
   try {
     const { installedCudaPackage, loadAddon, registerTensorFlowOps } = await import('../../bindings/load.js');
     const addon = loadAddon();
-    if (route === 'tensorflow') {
-      registerTensorFlowOps();
-      return { kernels: route, kernelDevice: where.device, addon: true };
-    }
     const mismatch = () => installedCudaPackage().mismatch;
-    return { kernels: route, kernelDevice: chooseDevice(choice.device, addon, mismatch, reasons), addon: true };
+    if (route === 'node') {
+      return { kernels: route, kernelDevice: chooseDevice(choice.device, addon, mismatch, reasons), addon: true };
+    }
+    const { kernels } = registerTensorFlowOps();
+    if (where.device === 'cpu') return { kernels: route, kernelDevice: 'cpu', addon: true };
+    if (!Object.values(kernels).some((devices) => devices.includes('GPU'))) {
+      const why = mismatch() ?? 'the addon in use has none for CUDA';
+      reasons.push(`Kernels tensorflow compute on the CPU beside TensorFlow on a card: ${why}.`);
+      return { kernels: route, kernelDevice: 'cpu', addon: true };
+    }
+    // Tables of anchors are made there from now on; and a card that the kernels cannot use is told of now.
+    addon.useDevice(0);
+    return { kernels: route, kernelDevice: 'cuda', addon: true };
   } catch (error) {
     // A forced instruction set, thread count or device that cannot be had is refused, whatever the route.
     if (error instanceof VlltrError && error.code === 'ERR_BACKEND') throw error;

@@ -25,7 +25,7 @@ export interface Runtime {
   readonly kernels: KernelRoute;
   /** Where the backend computes. */
   readonly device: Device;
-  /** Where the package's own ops compute: as the backend, unless they go to a card through Node-API. */
+  /** Where the package's own ops compute: as the backend, unless Node-API or a lack of CUDA kernels parts them. */
   readonly kernelDevice: Device;
   /** TensorFlow's version, on backend `tensorflow`. */
   readonly tensorflow?: string;

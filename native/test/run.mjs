@@ -1,8 +1,9 @@
-// Builds and runs the tests of native/: as shipped (with the CUDA kernels in an emulator, emulator/), under
+// Builds and runs the tests of native/ and bindings/: as shipped (with the CUDA kernels in an emulator, emulator/), under
 // AddressSanitizer with UndefinedBehaviorSanitizer, under ThreadSanitizer, and the CUDA kernels, which are compiled,
 // looked at as ptxas tells of them and, where there is a card, checked on it.
 // Usage: node native/test/run.mjs [plain] [address] [thread] [cuda]     (default: all four)
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkPtxas } from '../cuda/check_ptxas.mjs';
 import { findNvcc, NVCC_PLACES } from '../cuda/find_nvcc.mjs';
@@ -53,6 +54,15 @@ function cuda() {
   run(`${folder}/native/selftest/vlltr_selftest`, [], false, [SKIPPED]);
 }
 
+/** The folder of the libraries of a TensorFlow that set-up laid out; undefined where none is, or nothing is compiled. */
+async function tensorFlowFolder() {
+  const { findLayout } = await import('../../dist/lib/runtime/layout.js').catch(() => ({}));
+  const layout = ['cpu', 'user', 'cuda'].map((variant) => findLayout?.(variant)).find(Boolean);
+  return layout && join(layout.folder, 'tensorflow');
+}
+
+const tensorflow = process.env.VLLTR_TEST_TENSORFLOW ?? (await tensorFlowFolder());
+if (tensorflow) process.env.VLLTR_TEST_TENSORFLOW = tensorflow;
 for (const name of wanted) {
   if (!builds.includes(name)) {
     process.stderr.write(`no build "${name}", expected: ${builds.join(', ')}\n`);

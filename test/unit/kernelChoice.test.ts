@@ -2,9 +2,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Choice } from '../../lib/runtime/choice.js';
 
 /** What the addon and the machine are like. */
-const machine = { card: true, refuses: '', mismatch: undefined as string | undefined };
+const machine = {
+  card: true,
+  refuses: '',
+  mismatch: undefined as string | undefined,
+  kernels: {} as Record<string, string[]>,
+};
 const useDevice = vi.fn();
-const registerTensorFlowOps = vi.fn();
+const registerTensorFlowOps = vi.fn(() => ({ version: '2.21.0', kernels: machine.kernels }));
 
 beforeEach(() => {
   vi.stubEnv('VLLTR_ISA', '');
@@ -18,7 +23,7 @@ beforeEach(() => {
   useDevice.mockReset().mockImplementation(() => {
     if (machine.refuses) throw new Error(machine.refuses);
   });
-  Object.assign(machine, { card: true, refuses: '', mismatch: undefined });
+  Object.assign(machine, { card: true, refuses: '', mismatch: undefined, kernels: { VlltrAdamw: ['CPU'] } });
 });
 afterEach(() => {
   vi.doUnmock('../../bindings/load.js');
@@ -27,11 +32,15 @@ afterEach(() => {
   vi.resetModules();
 });
 
-const choose = async (choice: Partial<Choice>, backend: 'wasm' | 'tensorflow' = 'wasm') => {
+const choose = async (
+  choice: Partial<Choice>,
+  backend: 'wasm' | 'tensorflow' = 'wasm',
+  device: 'cpu' | 'cuda' = 'cpu',
+) => {
   const { chooseKernels } = await import('../../lib/runtime/kernelChoice.js');
   const reasons: string[] = [];
   const all: Choice = { backend: 'auto', kernels: 'auto', device: 'auto', ...choice };
-  return { ...(await chooseKernels(all, { backend, device: 'cpu' }, reasons)), reasons };
+  return { ...(await chooseKernels(all, { backend, device }, reasons)), reasons };
 };
 
 describe('where the package computes its own ops', () => {
@@ -65,6 +74,44 @@ describe('where the package computes its own ops', () => {
     // The driver has the last word.
     machine.refuses = 'no NVIDIA driver is loaded';
     await expect(choose({ device: 'cuda', kernels: 'node' })).rejects.toThrow(/cannot use a card: no NVIDIA driver/);
+  });
+
+  it('computes where TensorFlow does, on the card it uses first', async () => {
+    machine.kernels = { VlltrAdamw: ['CPU', 'GPU'], VlltrLayerNorm: ['CPU'] };
+    for (const choice of [{}, { device: 'cuda' }, { kernels: 'tensorflow' }] as Partial<Choice>[]) {
+      useDevice.mockClear();
+      expect(await choose(choice, 'tensorflow', 'cuda')).toEqual({
+        kernels: 'tensorflow',
+        kernelDevice: 'cuda',
+        addon: true,
+        reasons: [],
+      });
+      expect(useDevice).toHaveBeenCalledExactlyOnceWith(0);
+    }
+    useDevice.mockClear();
+    expect(await choose({}, 'tensorflow', 'cpu')).toMatchObject({ kernelDevice: 'cpu', reasons: [] });
+    expect(useDevice).not.toHaveBeenCalled();
+  });
+
+  it('says that an addon without CUDA kernels computes on the CPU beside TensorFlow on a card', async () => {
+    const found = await choose({ device: 'cuda' }, 'tensorflow', 'cuda');
+    expect(found).toMatchObject({ kernels: 'tensorflow', kernelDevice: 'cpu', addon: true });
+    expect(found.reasons).toEqual([expect.stringMatching(/compute on the CPU .*the addon in use has none for CUDA/)]);
+    machine.mismatch = 'vl-ltr-cuda 0.2.0 is installed beside vl-ltr 0.1.0';
+    expect((await choose({}, 'tensorflow', 'cuda')).reasons).toEqual([expect.stringContaining('vl-ltr-cuda 0.2.0')]);
+    expect(useDevice).not.toHaveBeenCalled();
+  });
+
+  it("leaves TensorFlow's card to plain formulas where the kernels cannot use it", async () => {
+    machine.kernels = { VlltrAdamw: ['CPU', 'GPU'] };
+    machine.refuses = 'Tesla T4 has compute capability 7.5, expected 8.0 or later';
+    const found = await choose({ device: 'cuda' }, 'tensorflow', 'cuda');
+    expect(found).toMatchObject({ kernels: 'tfjs', kernelDevice: 'cuda' });
+    expect(found.reasons).toEqual([expect.stringMatching(/Kernels tensorflow cannot be had: .*capability 7\.5/)]);
+    await expect(choose({ kernels: 'tensorflow' }, 'tensorflow', 'cuda')).rejects.toMatchObject({
+      code: 'ERR_BACKEND',
+      message: expect.stringContaining('capability 7.5'),
+    });
   });
 
   it('refuses a card where there is no addon for it', async () => {

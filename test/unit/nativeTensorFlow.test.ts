@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Addon, TENSORFLOW_OPS } from '../../bindings/addon.js';
-import { registerTensorFlowOps } from '../../bindings/load.js';
+import { loadAddon, registerTensorFlowOps } from '../../bindings/load.js';
 import { attr, executeOp } from '../../lib/runtime/fused.js';
 import { ready } from '../../lib/runtime/ready.js';
 import { tf } from '../../lib/runtime/tf.js';
@@ -59,14 +59,22 @@ describe.skipIf(lacking)(lacking ? `skipped: ${lacking}` : 'ops registered in Te
 
   it('are left alone by a second registration, a second copy of the addon and again', () => {
     const names = [...TENSORFLOW_OPS];
-    expect(registerTensorFlowOps().ops).toEqual(names);
+    const registered = (addon: Pick<Addon, 'registerTensorFlowOps'>) =>
+      Object.keys(addon.registerTensorFlowOps().kernels);
+    expect(registered({ registerTensorFlowOps })).toEqual(names);
     expectWorks();
     const path = join(folder, 'second.node');
     copyFileSync(addonPath(), path);
     const copy = require(path) as Addon;
-    for (let i = 0; i < 3; i++) expect(copy.registerTensorFlowOps().ops).toEqual(names);
+    for (let i = 0; i < 3; i++) expect(registered(copy)).toEqual(names);
     expect(registerTensorFlowOps().version).toMatch(/^2\./);
     expectWorks();
+  });
+
+  it('have kernels for a card in a build with CUDA alone', () => {
+    const { kernels } = registerTensorFlowOps();
+    if (!loadAddon().cuda().built) expect(new Set(Object.values(kernels).flat())).toEqual(new Set(['CPU']));
+    else expect(kernels).toMatchObject({ VlltrAdamw: ['CPU', 'GPU'], VlltrLayerNorm: ['CPU'] });
   });
 
   it('turn a wrong shape or type into a catchable error and go on', () => {
