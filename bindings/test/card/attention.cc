@@ -4,7 +4,6 @@
 #include "card/hazards.h"
 
 namespace vlltr::tensorflow {
-
 namespace {
 
 void testAttention(Session& session, const AttentionCase& c) {
@@ -42,6 +41,7 @@ void testAttention(Session& session, const AttentionCase& c) {
 void testAttention(Session& session) {
   testAttention(session, {1, 1, 1, 3, Precision::kFloat32});
   testAttention(session, {5, 7, 3, 33, Precision::kFloat32});
+  testAttention(session, {9, 5, 4, 20, Precision::kFloat32, true});
   testAttention(session, {65, 9, 17, 64, Precision::kBfloat16});
   testAttention(session, {0, 4, 2, 8, Precision::kFloat32});
 

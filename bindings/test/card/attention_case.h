@@ -16,14 +16,15 @@ namespace vlltr::tensorflow {
 struct AttentionCase {
   int64_t batch, classes, perClass, width;
   Precision precision;
+  bool detachNorm;
   std::vector<int32_t> counts;
   Floats anchors, x, wq, wk, gammaQ, betaQ, gammaK, dlogits;
   float logitScale = 1;
   std::shared_ptr<const AnchorTable> table;
   int32_t number = 0;  // of the table on the card
 
-  AttentionCase(int64_t b, int64_t c, int64_t m, int64_t d, Precision p)
-      : batch(b), classes(c), perClass(m), width(d), precision(p) {
+  AttentionCase(int64_t b, int64_t c, int64_t m, int64_t d, Precision p, bool detach = false)
+      : batch(b), classes(c), perClass(m), width(d), precision(p), detachNorm(detach) {
     Random random{static_cast<uint64_t>(b * 1'000'003 + c * 1009 + m * 31 + d)};
     const auto fill = [&](Floats& to, int64_t size, float factor, float offset) {
       for (int64_t i = 0; i < size; ++i) to.push_back(random() * factor + offset);
@@ -50,8 +51,8 @@ struct AttentionCase {
     return addAnchorTable(std::move(made));
   }
   AnchorAttentionInputs inputs() const {
-    return {table.get(),   batch,        x.data(),      wq.data(),  wk.data(),
-            gammaQ.data(), betaQ.data(), gammaK.data(), &logitScale};
+    return {table.get(),   batch,        x.data(),      wq.data(),   wk.data(),
+            gammaQ.data(), betaQ.data(), gammaK.data(), &logitScale, detachNorm};
   }
 };
 

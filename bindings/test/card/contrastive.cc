@@ -4,7 +4,6 @@
 #include "contrastive_case.h"
 
 namespace vlltr::tensorflow {
-
 namespace {
 
 void testContrastive(Session& session, const Problem& problem, uint64_t seed) {
@@ -55,7 +54,7 @@ void testContrastive(Session& session) {
   Problem extreme{130, 7, 5, kLog100, 0.2f, 0.5f, Labels::kEqual};
   testContrastive(session, extreme, 5);
 
-  // A width that does not fit the labels, and similarities of another number, are refused by name.
+  // Room for another number of similarities, and a constant out of its range.
   Case c(plain, 6);
   std::vector<Floats> outputs;
   const WithoutHazards safe;
