@@ -10,10 +10,10 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** What an unknown name may mean: the known ones nearest to it, or all of them where none is near. */
-export function suggestion(name: string, known: readonly string[], limit = 3): string {
+/** The known names that a name may mean, the nearest first. */
+export function nearest(name: string, known: readonly string[], limit = 3): string[] {
   const wanted = name.toLowerCase();
-  const near = known
+  return known
     .map((other) => {
       const text = other.toLowerCase();
       const within = wanted.length > 2 && (text.includes(wanted) || wanted.includes(text));
@@ -24,5 +24,10 @@ export function suggestion(name: string, known: readonly string[], limit = 3): s
     .sort((a, b) => a.far - b.far)
     .slice(0, limit)
     .map(({ other }) => other);
+}
+
+/** What an unknown name may mean: the known ones nearest to it, or all of them where none is near. */
+export function suggestion(name: string, known: readonly string[], limit = 3): string {
+  const near = nearest(name, known, limit);
   return near.length > 0 ? `did you mean ${near.join(' or ')}?` : `expected one of ${known.join(', ')}`;
 }

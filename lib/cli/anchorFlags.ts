@@ -15,6 +15,7 @@ export interface AnchorFlags {
 /** Adds the options of the anchors' choice. */
 export function anchorFlags(command: Command): Command {
   return command
+    .optionsGroup('Anchors:')
     .option('--anchors <n>', 'M: anchor sentences a class (Icon-LT 8, otherwise 64 by default)', natural)
     .addOption(
       new Option('--choice <way>', 'best by AnSS (default), drawn at random, or the first M').choices([

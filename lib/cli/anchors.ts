@@ -12,6 +12,7 @@ export function register(program: Command): void {
     .argument('[data]', 'the data (default: that of the stage-1 run)')
     .option('--run <dir>', 'folder of the stage-1 run; the anchors go there', 'runs/stage1');
   loaderFlags(dataFlags(presetFlags(anchorFlags(command), "the run's")))
+    .optionsGroup('Run:')
     .option('--seed <n>', 'seed of every random draw', integer, 0)
     .option('--force', 'replace the anchors that the folder holds')
     .option('--dry-run', 'print the settings, defaults included, and stop (--json: as JSON)')

@@ -7,6 +7,7 @@ export type CaptureFlags = Pick<TrainOptions, 'capture' | 'precision' | 'xla'>;
 /** Adds the options. */
 export function captureFlags(command: Command): Command {
   return command
+    .optionsGroup('Updates:')
     .addOption(
       new Option(
         '--capture <mode>',

@@ -9,6 +9,7 @@ export function register(program: Command): void {
   const command = program
     .command('clip')
     .description('train the small CLIP that is the teacher of Icon-LT, on icons of other design teams')
+    .optionsGroup('Training:')
     .option('--steps <n>', 'updates', natural, TEACHER_OPTIONS.steps)
     .option('--batch <n>', 'pairs an update', natural, TEACHER_OPTIONS.batch)
     .option('--lr <rate>', 'peak learning rate', positive, TEACHER_OPTIONS.learningRate)

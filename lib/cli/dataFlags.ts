@@ -31,6 +31,7 @@ function columns(text: string): NonNullable<ReadOptions['columns']> {
 /** Adds the options of how a data set is read. */
 export function dataFlags(command: Command): Command {
   return command
+    .optionsGroup('Data:')
     .addOption(new Option('--format <layout>', 'how the data is laid out (default: found out)').choices(FORMATS))
     .option('--images <dir>', "folder that the paths of lists start from (default: the data's own)")
     .option('--columns <names>', 'columns of a table by what they hold: path=file,label=species,split=set', columns)

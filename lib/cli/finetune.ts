@@ -11,6 +11,7 @@ export function register(program: Command): void {
     .command('finetune')
     .description('stage 2: train the two-branch classifier, or the vision-only baseline')
     .argument('[data]', 'the data (default: that of the stage-1 run)')
+    .optionsGroup('Model:')
     .option(
       '--from <model>',
       'stage-1 run folder, or a CLIP of any kind that vl-ltr import reads (default: the shipped small CLIP)',

@@ -71,7 +71,11 @@ function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   // By name: the class comes with the training loop, and that with TensorFlow.js.
   if (error instanceof Error && error.name === 'Interrupted') {
-    say(`${yellow('stopped')} ${error.message} (--resume)`);
+    const run = program.commands.find((command) => command.name() === program.args[0])?.opts().run as
+      | string
+      | undefined;
+    const how = run === undefined ? '--resume' : `vl-ltr ${program.args[0]} --run ${run} --resume`;
+    say(`${yellow('stopped')} ${error.message} (${how})`);
     return INTERRUPTED;
   }
   if (error instanceof VlltrError) {

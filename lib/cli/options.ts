@@ -59,6 +59,7 @@ export const forceOption = (what: string): Option => new Option('--force', `repl
 /** Adds the options that every training command takes. */
 export function runOptions(command: Command, defaultRun: string): Command {
   return command
+    .optionsGroup('Run:')
     .option('--run <dir>', 'folder of the run', defaultRun)
     .option('--seed <n>', 'seed of every random draw', integer, 0)
     .option(

@@ -26,7 +26,7 @@ export function register(program: Command): void {
           p.weights.file,
           p.pretrain.batch,
           p.pretrain.epochs,
-          p.top1,
+          p.top1.toFixed(1),
         ]);
         print(table(['preset', 'what', 'weights', 'batch', 'epochs', 'top-1, %'], rows));
       }

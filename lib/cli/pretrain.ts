@@ -13,6 +13,7 @@ export function register(program: Command): void {
       '[data]',
       'your pictures (layouts below), or icon-lt, icon-lt-100, icon-lt-1000; with --resume the run knows it',
     )
+    .optionsGroup('Models:')
     .option(
       '--from <model>',
       'CLIP model to begin with: run folder, or a file of any kind that vl-ltr import reads (default: the shipped small CLIP)',

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { VlltrError } from '../errors.js';
 import { suggestion } from '../near.js';
 import { DECODINGS } from '../training/views.js';
-import { integer, natural, nonNegative, positive, share } from './options.js';
+import { integer, natural, nonNegative, optionName, positive, share } from './options.js';
 
 /** A setting by its name in config.json: the field of the command line it stands for, and how its text is read. */
 interface Setting {
@@ -116,10 +116,9 @@ export const hasSettings = (command: string): command is keyof typeof SETTINGS =
 
 /** Adds `--set`. */
 export function settingsFlag(command: Command): Command {
-  return command.option(
-    '--set <key=value...>',
-    'any setting by its name in config.json: --set learningRate=1e-4 clipNorm=none',
-  );
+  return command
+    .optionsGroup('Settings by name:')
+    .option('--set <key=value...>', 'any setting by its name in config.json: --set learningRate=1e-4 clipNorm=none');
 }
 
 /**
@@ -134,11 +133,14 @@ export function withSet<F extends object>(flags: F & { set?: string[] }, command
     const at = text.indexOf('=');
     const [key, value] = at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
     const found = Object.hasOwn(known, key) ? known[key] : undefined;
-    if (!found)
-      throw new VlltrError(
-        'ERR_USAGE',
-        `--set ${key}: ${command} has no such setting; ${suggestion(key, Object.keys(known))}`,
+    if (!found) {
+      // Who knows the option rather than the setting means the same.
+      const same = Object.keys(known).filter((name) =>
+        [known[name]!.field, optionName(known[name]!.field).slice(2)].includes(key),
       );
+      const meant = same.length === 1 ? `did you mean ${same[0]}?` : suggestion(key, Object.keys(known));
+      throw new VlltrError('ERR_USAGE', `--set ${key}: ${command} has no such setting; ${meant}`);
+    }
     if (value === undefined) throw new VlltrError('ERR_USAGE', `--set ${key} has no value; expected ${key}=VALUE`);
     let read: unknown;
     try {

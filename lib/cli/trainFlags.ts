@@ -82,6 +82,7 @@ export const scheduleOption = (): Option =>
 /** Adds the options of the temperature. */
 export function contrastiveFlags(command: Command): Command {
   return command
+    .optionsGroup('Training:')
     .option('--decay-scalars', "weight decay for the logit scale, too, as in the authors' code")
     .option('--free-logit-scale', "no bound of ln 100 on the logit scale, as in the authors' code");
 }
@@ -99,6 +100,7 @@ export const withContrastiveFlags = <T extends Pick<ContrastiveOptions, 'decaySc
 /** Adds the options of a training. */
 export function trainFlags(command: Command): Command {
   command
+    .optionsGroup('Training:')
     .addOption(new Option('--steps <n>', 'updates').argParser(natural).conflicts('epochs'))
     .option('--epochs <n>', 'passes over the training pictures instead of --steps', positive)
     .option('--batch <n>', 'pictures an update', natural)

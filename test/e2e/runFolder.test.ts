@@ -52,6 +52,7 @@ describe('a run folder', () => {
     const stopped = await cli(args('--steps', '100000'), { kill: begun, signal: 'SIGINT' });
     expect(stopped.code, stopped.stderr).toBe(130);
     expect(stopped.stderr).toMatch(/pretrain was stopped after step \d+/);
+    expect(stopped.stderr).toContain(`(vl-ltr pretrain --run ${at('long')} --resume)`);
     expect(begun()).toBe(true);
     expect(existsSync(at('long', 'summary.json'))).toBe(false);
 

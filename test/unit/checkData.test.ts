@@ -142,7 +142,7 @@ describe('checkData', () => {
   });
 
   it('says where the folder is none, or one class alone', async () => {
-    await expect(checkData(join(dir, 'none'))).rejects.toThrow(/none is no folder/);
+    await expect(checkData(join(dir, 'none'))).rejects.toThrow(/none does not exist; expected a folder/);
     await expect(checkData(dir)).rejects.toThrow(/has no folder train/);
     await paint('train/a/0.png');
     expect(finding(await checkData(dir), 'structure')!.message).toMatch(/1 class in train; expected two/);

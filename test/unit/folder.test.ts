@@ -169,7 +169,7 @@ describe('openFolder', () => {
 
   it('says what is missing', async () => {
     const no = (path: string) => openFolder(path, { imageSize: 4 });
-    await expect(no(join(dir, 'none'))).rejects.toThrow(/none is no folder/);
+    await expect(no(join(dir, 'none'))).rejects.toThrow(/none does not exist; expected a folder/);
     await expect(open()).rejects.toThrow(/has no folder train/);
     await mkdir(join(dir, 'train'));
     await expect(open()).rejects.toThrow(/train has no class folders/);

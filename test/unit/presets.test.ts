@@ -224,6 +224,8 @@ describe('--set', () => {
 
   it.each([
     ['learnigRate=1', /--set learnigRate: pretrain has no such setting; did you mean learningRate/],
+    ['lr=1', /pretrain has no such setting; did you mean learningRate\?/],
+    ['min-lr=1', /pretrain has no such setting; did you mean minLearningRate\?/],
     ['mixup=true', /pretrain has no such setting; expected one of steps, epochs, batch, /],
     ['batch', /--set batch has no value; expected batch=VALUE/],
     ['batch=0', /--set batch=0: expected an integer ≥ 1/],

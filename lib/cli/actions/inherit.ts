@@ -4,6 +4,7 @@ import { unlike } from '../../data/formats/detect.js';
 import type { Format } from '../../data/formats/listing.js';
 import { check } from '../../errors.js';
 import { readJson } from '../../files/atomic.js';
+import { nearPath } from '../../files/nearPath.js';
 import { type PaperPreset, paperPreset } from '../../presets/paper/index.js';
 import { type DataFlags, givenData } from '../dataFlags.js';
 import { dataName, isIconLt } from '../dataName.js';
@@ -73,9 +74,13 @@ export async function inherit(
   check(
     data !== undefined || run === undefined || existsSync(run),
     'ERR_USAGE',
-    () => `${run} does not exist; expected a run`,
+    () => `${run} does not exist; expected a run${nearPath(run!)}`,
   );
-  check(data !== undefined, 'ERR_USAGE', () => `${run ?? 'the run'} does not say which data it is of: name the data`);
+  check(data !== undefined, 'ERR_USAGE', () => {
+    return run === undefined
+      ? 'name the data, or a run that knows it'
+      : `${run} does not say which data it is of: name the data`;
+  });
   const named = flags.preset === 'none' ? undefined : flags.preset;
   const preset = named ?? (before.preset !== undefined && !flags.preset ? paperPreset(before.preset) : undefined);
   check(!preset || !isIconLt(data), 'ERR_USAGE', () => {

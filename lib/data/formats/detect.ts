@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { check, VlltrError } from '../../errors.js';
+import { nearPath } from '../../files/nearPath.js';
 import { dataElsewhere } from './elsewhere.js';
 import { FORMATS, type Format, SPLITS, type Split } from './listing.js';
 import { existing, LIST_FILES, type SplitFiles } from './lists.js';
@@ -155,7 +156,8 @@ export function detect(path: string, asked?: Format): Source {
   check(
     found,
     'ERR_DATA',
-    () => `${path} is no folder; expected one that holds ${LOOKS.folder}, or another known layout`,
+    () =>
+      `${path} does not exist; expected a folder that holds ${LOOKS.folder}, or another known layout${nearPath(path)}`,
   );
   if (!found.isDirectory()) return ofFile(path, asked);
   if (asked !== undefined) {
