@@ -15,7 +15,7 @@ export function register(program: Command): void {
     .optionsGroup('Run:')
     .option('--seed <n>', 'seed of every random draw', integer, 0)
     .option('--force', 'replace the anchors that the folder holds')
-    .option('--dry-run', 'print the settings, defaults included, and stop (--json: as JSON)')
+    .option('--dry-run', 'say what would be done, defaults included, and stop (--json: as JSON)')
     .option('--json', 'print class → [{sentence, loss}] on stdout')
     .addHelpText(
       'after',

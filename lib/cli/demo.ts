@@ -21,7 +21,7 @@ export function register(program: Command): void {
       'go on from the last good checkpoints in the run folder, with the settings that the run was begun with',
     )
     .addOption(forceOption('the unfinished demo run'))
-    .option('--dry-run', 'print the settings, defaults included, and stop (--json: as JSON)')
+    .option('--dry-run', 'say what would be done, defaults included, and stop (--json: as JSON)')
     .option('--json', 'print summary.json on stdout instead of the table');
   dataFlags(captureFlags(command))
     .addHelpText(

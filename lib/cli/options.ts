@@ -67,7 +67,7 @@ export function runOptions(command: Command, defaultRun: string): Command {
       'go on from the last good checkpoint in the run folder, with the settings that the run was begun with',
     )
     .addOption(forceOption(`the ${command.name()} run that the folder holds`))
-    .option('--dry-run', 'print the settings, defaults included, and what they take, and stop (--json: as JSON)')
+    .option('--dry-run', 'say what would be done, defaults included, and stop (--json: as JSON)')
     .option('--json', 'print the outcome as JSON on stdout');
 }
 
