@@ -44,6 +44,17 @@ describe('a run folder', () => {
     await expect(beginRun(options({ resume: true }), 'finetune', { lr: 2 })).rejects.toThrow(/\(lr: 1 → 2\)/);
   });
 
+  it('of a run that goes on says what to do about what differs: a run of before may not say its options', async () => {
+    const resumed = (said: object, begun?: object) => {
+      writeFileSync(join(run, 'config.json'), JSON.stringify({ command: 'demo', seed: 0, lr: 1, commandLine: begun }));
+      return beginRun(options({ resume: true }), 'demo', { lr: 2 }, { ...said });
+    };
+    await expect(resumed({})).rejects.toThrow(/\(lr: 1 → 2\), and does not say by which options: give those again$/);
+    const begun = { data: '/pictures', view: { flip: 0.25 } };
+    await expect(resumed({ ...begun, lr: 2 }, begun)).rejects.toThrow(/leave those options out to resume it/);
+    await expect(resumed(begun, begun)).rejects.toThrow(/\(lr: 1 → 2\), though by the same options: files or defaults/);
+  });
+
   it('of another command is refused, even with --force', async () => {
     fill('pretrain');
     await expect(refuseOccupied(options({ force: true }), 'finetune')).rejects.toThrow(/holds a finished pretrain run/);

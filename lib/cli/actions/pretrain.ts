@@ -76,7 +76,11 @@ function pretrainSettings(data: string, flags: PretrainCommand, preset?: PaperPr
 export async function run(argument: string | undefined, options: PretrainCommand, command: Command): Promise<void> {
   const { flags, said } = await told(command, argument, options);
   const { data: dataArgument } = flags;
-  check(dataArgument !== undefined, 'ERR_USAGE', () => 'name the data: vl-ltr pretrain DATA (only --resume knows it)');
+  check(dataArgument !== undefined, 'ERR_USAGE', () => {
+    return flags.resume
+      ? `${flags.run} does not say by which options it was begun: give those again, and the data`
+      : 'name the data: vl-ltr pretrain DATA (only --resume knows it)';
+  });
   const { how, preset } = await inherit(dataArgument, flags, undefined);
   const settings = pretrainSettings(dataArgument, flags, preset);
   const resolution = flags.resolution ?? preset?.resolution;

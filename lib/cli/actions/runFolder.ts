@@ -112,10 +112,14 @@ export async function beginRun(
   await holdRun(run);
   const before = options.resume ? await storedConfig(run) : undefined;
   if (before) {
-    const { commandLine: _, ...begun } = before;
+    const { commandLine: told, ...begun } = before;
     const changes = differences(begun, wanted);
     check(changes.length === 0, 'ERR_CHECKPOINT', () => {
-      return `${run} was begun with another configuration (${changes.join(', ')}); leave those options out to resume it with its own`;
+      const what = `${run} was begun with another configuration (${changes.join(', ')})`;
+      if (told === undefined) return `${what}, and does not say by which options: give those again`;
+      return differences(told, commandLine).length > 0
+        ? `${what}; leave those options out to resume it with its own`
+        : `${what}, though by the same options: files or defaults have changed since`;
     });
     return;
   }
