@@ -6,18 +6,23 @@ const LEAST_LABEL = 9;
 const isGroup = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 
+/** A group without settings of its own is one that is on, as RandAugment with its defaults. */
+const isFull = (value: unknown): value is Record<string, unknown> => isGroup(value) && Object.keys(value).length > 0;
+
 const shown = (value: unknown): string =>
   value === null || (Array.isArray(value) && value.length === 0)
     ? 'none'
     : Array.isArray(value)
       ? value.map(shown).join(',')
-      : String(value);
+      : isGroup(value)
+        ? 'true'
+        : String(value);
 
 /** `key=value` of all that a group holds, as `--set` takes it. */
 const pairs = (group: Record<string, unknown>, above = ''): string[] =>
   Object.entries(group).flatMap(([key, value]) => {
     if (value === undefined) return [];
-    return isGroup(value) ? pairs(value, `${above}${key}.`) : [`${above}${key}=${shown(value)}`];
+    return isFull(value) ? pairs(value, `${above}${key}.`) : [`${above}${key}=${shown(value)}`];
   });
 
 /** A label, and what it is of on as many lines as that takes. */
@@ -40,7 +45,7 @@ export function settingsText(configuration: Record<string, unknown>): string[] {
   const named = Object.entries(configuration).filter(([, value]) => value !== undefined);
   const width = Math.max(LEAST_LABEL, ...named.map(([key]) => key.length));
   return named.flatMap(([key, value]) => {
-    if (!isGroup(value)) return labelled(key, width, [shown(value)]);
+    if (!isFull(value)) return labelled(key, width, [shown(value)]);
     const inner = Object.values(value);
     // A demo's settings are those of its stages.
     return inner.length > 0 && inner.every(isGroup) ? settingsText(value) : labelled(key, width, pairs(value));
