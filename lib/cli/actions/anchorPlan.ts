@@ -12,6 +12,7 @@ import { say } from '../terminal.js';
 import type { FinetuneCommand } from './finetuneSettings.js';
 import { makeAnchors } from './makeAnchors.js';
 import { checkClasses } from './models.js';
+import { storedConfig } from './runFolder.js';
 
 type Start = LoadedClip & { path: string };
 
@@ -27,12 +28,16 @@ export function stage1Folder({ from }: FinetuneCommand): string | undefined {
   return from !== undefined && existsSync(from) && statSync(from).isDirectory() ? resolve(from) : undefined;
 }
 
-/** Decides it; nothing is loaded. */
+/**
+ * Decides it; nothing is loaded. A run that chose anchors of its own and is resumed keeps to them, whatever stage 1 has by now.
+ */
 export async function planAnchors(data: string, flags: FinetuneCommand, preset?: PaperPreset): Promise<AnchorPlan> {
   const options = anchorOptions(data, flags, preset);
   const asked = flags.anchors ?? flags.choice ?? flags.split ?? flags.imagesPerClass;
   const stage1 = stage1Folder(flags);
   if (stage1 === undefined || asked !== undefined) return { options };
+  const begun = flags.resume ? (await storedConfig(flags.run))?.anchors : undefined;
+  if (begun !== undefined && (begun as AnchorPlan).file === undefined) return { options };
   const file = join(stage1, 'anchors.safetensors');
   const model = modelFileIn(stage1);
   if (!existsSync(file) || model === undefined) return { options };
