@@ -35,7 +35,9 @@ export async function chooseKernels(
     const { kernels } = registerTensorFlowOps();
     if (where.device === 'cpu') return { kernels: route, kernelDevice: 'cpu', addon: true };
     if (!Object.values(kernels).some((devices) => devices.includes('GPU'))) {
-      const why = mismatch() ?? 'the addon in use has none for CUDA';
+      const why = addon.cuda().built
+        ? 'those for CUDA are not registered, for another copy of the addon was here first or this TensorFlow takes none'
+        : (mismatch() ?? 'the addon in use has none for CUDA');
       reasons.push(`Kernels tensorflow compute on the CPU beside TensorFlow on a card: ${why}.`);
       return { kernels: route, kernelDevice: 'cpu', addon: true };
     }

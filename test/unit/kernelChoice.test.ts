@@ -7,6 +7,7 @@ const machine = {
   card: true,
   refuses: '',
   mismatch: undefined as string | undefined,
+  built: false,
   kernels: {} as Record<string, string[]>,
 };
 const useDevice = vi.fn();
@@ -18,7 +19,7 @@ beforeEach(() => {
   vi.doMock('../../bindings/load.js', () => ({
     loadAddon: () => {
       if (!machine.addon) throw new Error('no addon here');
-      return { useDevice };
+      return { useDevice, cuda: () => ({ built: machine.built }) };
     },
     installedCudaPackage,
     registerTensorFlowOps,
@@ -28,7 +29,7 @@ beforeEach(() => {
     if (machine.refuses) throw new Error(machine.refuses);
   });
   const kernels = { VlltrAdamw: ['CPU'] };
-  Object.assign(machine, { addon: true, card: true, refuses: '', mismatch: undefined, kernels });
+  Object.assign(machine, { addon: true, card: true, refuses: '', mismatch: undefined, built: false, kernels });
 });
 afterEach(() => {
   vi.doUnmock('../../bindings/load.js');
@@ -104,6 +105,10 @@ describe('where the package computes its own ops', () => {
     expect(found.reasons).toEqual([expect.stringMatching(/compute on the CPU .*the addon in use has none for CUDA/)]);
     machine.mismatch = 'vl-ltr-cuda 0.2.0 is installed beside vl-ltr 0.1.0';
     expect((await choose({}, 'tensorflow', 'cuda')).reasons).toEqual([expect.stringContaining('vl-ltr-cuda 0.2.0')]);
+    // One that has them came too late, or to a TensorFlow that takes none.
+    machine.built = true;
+    const late = (await choose({}, 'tensorflow', 'cuda')).reasons;
+    expect(late).toEqual([expect.stringMatching(/compute on the CPU .*those for CUDA are not registered/)]);
     expect(useDevice).not.toHaveBeenCalled();
   });
 
