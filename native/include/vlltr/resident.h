@@ -16,7 +16,8 @@
 namespace vlltr::resident {
 
 Status prepare(const Device& device, const Adamw& call, int64_t* bytes);
-/** Labels are the host's, and may go when this returns; so may the list of parameters of AdamW. */
+/** Labels are the host's, and are read until the work is done: in locked pages they are copied no earlier.
+ * The list of parameters of AdamW may go when the call returns. */
 Status prepare(const Device& device, const ContrastiveForward& call, int64_t* bytes);
 Status prepare(const Device& device, const ContrastiveBackward& call, int64_t* bytes);
 /** With tables made on the device. `kept` is neither filled nor read. */
