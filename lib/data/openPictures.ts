@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path';
-import { check, VlltrError } from '../errors.js';
+import { check } from '../errors.js';
 import { type ClassTextOptions, corpusText } from './classText.js';
 import { decodeFull, inParallel } from './decode.js';
 import { readListing } from './formats/index.js';
@@ -11,6 +11,7 @@ import { PictureFiles } from './pictureFiles.js';
 import { homeCheck } from './picturesHome.js';
 import { type Shots, shotBounds } from './shots.js';
 import type { ImageSource, LongTailData } from './types.js';
+import { lastingRefusal } from './whyUnreadable.js';
 
 export interface OpenOptions extends ReadOptions, ClassTextOptions {
   /** Height and width in pixels: the short side is scaled to it, the rest cut at the centre. */
@@ -84,11 +85,8 @@ async function readable(pictures: Pictures, warn: (message: string) => void): Pr
   const reasons = new Map<number, string>();
   const served = homeCheck(pictures);
   await inParallel(ids.length, async (i) => {
-    await decodeFull(input(ids[i]!)).catch(async (error: Error) => {
-      if (!(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
-      await served();
-      reasons.set(i, error.message);
-    });
+    const reason = await lastingRefusal(() => decodeFull(input(ids[i]!)), served);
+    if (reason !== undefined) reasons.set(i, reason);
   });
   for (const i of [...reasons.keys()].sort((a, b) => a - b)) warn(`${reasons.get(i)}; left out`);
   return reasons.size === 0 ? pictures : filtered(pictures, (i) => !reasons.has(i));

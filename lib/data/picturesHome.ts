@@ -6,13 +6,16 @@ import type { PictureInput } from './decode.js';
 import type { Pictures } from './formats/listing.js';
 import { whyUnreadable } from './whyUnreadable.js';
 
-const folderOf = (input: PictureInput): string => resolve(dirname(typeof input === 'string' ? input : input.file));
+const folderOf = (input: PictureInput): string => dirname(typeof input === 'string' ? input : input.file);
 
 /** The deepest folder in which all pictures lie, or the archives that hold them. */
 export function picturesHome({ ids, input }: Pick<Pictures, 'ids' | 'input'>): string {
+  // Millions of pictures lie in thousands of folders.
+  const folders = new Set<string>();
+  for (const id of ids) folders.add(folderOf(input(id)));
   let shared: string[] | undefined;
-  for (const id of ids) {
-    const parts = folderOf(input(id)).split(sep);
+  for (const folder of folders) {
+    const parts = resolve(folder).split(sep);
     if (!shared) shared = parts;
     let n = 0;
     while (n < shared.length && shared[n] === parts[n]) n++;

@@ -32,3 +32,28 @@ export function whyUnreadable(cause: unknown): string {
   if (code !== undefined) return theirs;
   return `${DECODER.find(([words]) => words.test(message))?.[1] ?? 'it is damaged or cut off'} (${theirs})`;
 }
+
+/** Why a reading says that a picture cannot be read; undefined where it can be. Any other error goes on to the caller. */
+async function refusal(read: () => Promise<unknown>): Promise<string | undefined> {
+  try {
+    await read();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
+    return error.message;
+  }
+}
+
+/**
+ * Why a picture cannot be read; undefined where it can be. Once the folder of them all is seen to serve it is read again: the
+ * folder may have been away for just that moment.
+ * @param served throws where no picture can be read for now
+ */
+export async function lastingRefusal(
+  read: () => Promise<unknown>,
+  served: () => Promise<void>,
+): Promise<string | undefined> {
+  if ((await refusal(read)) === undefined) return undefined;
+  await served();
+  return refusal(read);
+}

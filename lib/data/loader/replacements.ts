@@ -1,4 +1,5 @@
 import { check, VlltrError } from '../../errors.js';
+import { lastingRefusal } from '../whyUnreadable.js';
 
 /** Training pictures that may be unreadable where nothing else is said: 0.1 %, at least 10. */
 export const mostUnreadable = (pictures: number): number => Math.max(10, Math.floor(pictures / 1000));
@@ -66,19 +67,11 @@ export class Replacements {
 
   /** Reads a picture and notes whether it can be; where it cannot, whether this is news. */
   private async look(index: number, read: (index: number) => Promise<void>): Promise<boolean | undefined> {
-    let reason: string;
-    try {
-      await read(index);
-      this.earlier.delete(index);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
-      reason = error.message;
-    }
-    await this.served();
+    const reason = await lastingRefusal(() => read(index), this.served);
+    this.earlier.delete(index);
+    if (reason === undefined) return undefined;
     const fresh = !this.found.has(index);
     this.found.set(index, reason);
-    this.earlier.delete(index);
     return fresh;
   }
 
