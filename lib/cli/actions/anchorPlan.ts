@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path';
 import type { LoadedClip } from '../../clip/checkpoint/index.js';
 import { modelFileIn } from '../../clip/checkpoint/open.js';
 import type { LongTailData } from '../../data/types.js';
+import { VlltrError } from '../../errors.js';
 import type { PaperPreset } from '../../presets/paper/index.js';
+import { tf } from '../../runtime/tf.js';
 import { anchorInfo, fileDigest, loadAnchors } from '../../stages/anchorFile.js';
 import type { Anchors } from '../../stages/head.js';
 import type { AnchorOptions } from '../../stages/options.js';
@@ -49,7 +51,28 @@ export async function planAnchors(data: string, flags: FinetuneCommand, preset?:
   return { file, digest: await fileDigest(file), options: info.options };
 }
 
-/** Reads the anchors or makes them. */
+/** The anchors that a run chose before it was broken off; undefined where they are not whole, or not those of the plan. */
+async function chosenBefore(
+  file: string,
+  { options }: AnchorPlan,
+  { classes }: LongTailData,
+  start: Start,
+  seed: number,
+): Promise<Anchors | undefined> {
+  if (!existsSync(file)) return undefined;
+  const found = await loadAnchors(file).catch((error: unknown) => {
+    if (error instanceof VlltrError) return undefined;
+    throw error;
+  });
+  if (!found) return undefined;
+  const { anchors, info } = found;
+  const wanted = [classes, options, seed, await fileDigest(start.path)];
+  if (JSON.stringify([info.classes, info.options, info.seed, info.model]) === JSON.stringify(wanted)) return anchors;
+  tf.dispose(anchors.embeddings);
+  return undefined;
+}
+
+/** Reads the anchors or makes them; a resumed run reads those that it made, which takes long with many sentences. */
 export async function anchorsFor(
   plan: AnchorPlan,
   data: LongTailData,
@@ -63,7 +86,8 @@ export async function anchorsFor(
     return anchors;
   }
   const file = join(flags.run, 'anchors.safetensors');
-  const { anchors } = await makeAnchors(file, data, start, plan.options, flags.seed);
+  const before = flags.resume ? await chosenBefore(file, plan, data, start, flags.seed) : undefined;
+  const anchors = before ?? (await makeAnchors(file, data, start, plan.options, flags.seed)).anchors;
   say(`anchors: ${file} (${plan.options.choice}, at most ${plan.options.anchors} a class)`);
   return anchors;
 }
