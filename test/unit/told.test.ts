@@ -74,8 +74,23 @@ describe('a run that is resumed', () => {
     expect(await resumed('--seed', '0')).toMatchObject({ seed: 0 });
     const longer = await resumed('--epochs', '2');
     expect([longer.epochs, longer.steps]).toEqual([2, undefined]);
+    const plain = await resumed('--augment', 'none');
+    expect([plain.augment, plain.view]).toEqual(['none', undefined]);
+    const photos = join(runs, 's3');
+    await begin('pretrain', photos, 'pictures', '--augment', 'imagenet', '--set', 'augment.flip=0.5');
+    const same = await parsed('pretrain', '--run', photos, '--resume', '--augment', 'imagenet');
+    expect(same.flags).toMatchObject({ augment: 'imagenet', view: { flip: 0.5 } });
     const cropped = await resumed('--set', 'augment.scale=0.5,1');
     expect(cropped.view).toEqual({ flip: 0.25, scale: [0.5, 1] });
+    const inEpochs = join(runs, 's2');
+    await begin('pretrain', inEpochs, 'pictures', '--epochs', '4', '--set', 'warmupEpochs=1', 'evaluateEpochs=2');
+    const { flags } = await parsed('pretrain', '--run', inEpochs, '--resume', '--steps', '9');
+    expect([flags.steps, flags.epochs, flags.warmupEpochs, flags.evaluateEpochs]).toEqual([
+      9,
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it('has its preset, or none, and a demo the data that is an option there', async () => {

@@ -14,6 +14,13 @@ const THIS_CALL = ['run', 'resume', 'force', 'dryRun', 'measure', 'json', 'licen
 /** Options that name files, kept whole so that a run is resumed from any folder. */
 const FILES = ['from', 'teacher', 'images', 'out'];
 
+/** What an option given anew stands instead of, beside its own earlier value: the two would not go together. */
+const INSTEAD = {
+  steps: ['epochs', 'warmupEpochs', 'checkpointEpochs', 'evaluateEpochs'],
+  epochs: ['steps'],
+  augment: ['view'],
+};
+
 /** What a command is to do: as its command line says and, resumed, as the one that began the run did. */
 export interface Told<F> {
   flags: F & { data?: string };
@@ -40,8 +47,10 @@ export async function told<F extends RunOptions & { set?: string[] }>(
   const given: Record<string, unknown> = hasSettings(name) ? withSet({ ...named, set }, name) : named;
   if (argument !== undefined) given.data = argument;
   const before = flags.resume ? await begunWith(flags.run, name) : {};
-  if (given.steps !== undefined) delete before.epochs;
-  if (given.epochs !== undefined) delete before.steps;
+  for (const [key, others] of Object.entries(INSTEAD)) {
+    if (given[key] === undefined || given[key] === before[key]) continue;
+    for (const other of others) delete before[other];
+  }
   const said = { ...before, ...given };
   if (before.view && given.view) said.view = { ...before.view, ...given.view };
   return { flags: { ...flags, ...said } as unknown as Told<F>['flags'], said: kept(said) };
