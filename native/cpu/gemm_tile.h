@@ -87,11 +87,27 @@ struct Bfloat16Step {
 };
 #endif
 
-/** C [kTileRows, kTileColumns] = or += one panel of A times one of B, over `steps` depth steps. */
+constexpr int64_t kLine = 64;  // bytes of a cache line
+
+/** Lines of memory that are wanted soon. */
+struct Soon {
+  const char* first;
+  int64_t lines;
+
+  inline void prefetch() const {
+    // Two of the longer panels do not fit into the L1 cache.
+    constexpr int kCache = VLLTR_VECTOR_BYTES == 64 ? 2 : 3;
+    for (int64_t i = 0; i < lines; ++i) __builtin_prefetch(first + i * kLine, 0, kCache);
+  }
+};
+
+/** C [kTileRows, kTileColumns] = or += one panel of A times one of B, over `steps` depth steps. `soon`: what
+ * is fetched meanwhile. */
 template <class Step>
-inline void multiplyTile(int64_t steps, const char* a, const char* b, float* c, int64_t cStride,
-                         bool accumulate) {
+inline void multiplyTile(int64_t steps, const char* a, const char* b, const Soon& soon, float* c,
+                         int64_t cStride, bool accumulate) {
   Tile sums;
+  soon.prefetch();
 #pragma GCC unroll 14
   for (int r = 0; r < kTileRows; ++r) {
     sums[r][0] = sums[r][1] = FloatVector{};

@@ -52,6 +52,15 @@ constexpr int64_t kSlabFloats = int64_t{4} << 20;
 // But sums go through C once a slab of the depth, and threads want some blocks each.
 constexpr int64_t kLeastDepth = 1024, kLeastBlocks = 8;
 
+// A thread that is late at the end of a slab is to be late by little.
+constexpr int64_t kLeastParts = 48, kLeastColumns = 96;
+
+/** The most columns of a block of C, of `columns` in a slab of so many blocks of rows. */
+int64_t widest(int64_t columns, int64_t rowBlocks, const GemmKernels& kernels) {
+  const int64_t wanted = (kLeastParts + rowBlocks - 1) / rowBlocks;
+  return std::clamp(columns / wanted, kLeastColumns, kernels.block);
+}
+
 /** The product in slabs that are packed and multiplied in turn: of the depth, and of the longer of the two
  * sides. */
 struct Slabs {
@@ -116,16 +125,19 @@ Status gemm(const Gemm& call) {
     for (int64_t i = 0; i < rows.count; ++i) {
       for (int64_t j = 0; j < columns.count; ++j) {
         const Blocks rowBlocks(rows.size(i), kernels->block, use.a.rows);
-        const Blocks columnBlocks(columns.size(j), kernels->block, use.b.rows);
+        const Blocks columnBlocks(columns.size(j), widest(columns.size(j), rowBlocks.count, *kernels),
+                                  use.b.rows);
         const int64_t packedRows = j == 0 ? rowBlocks.count : 0;
         const int64_t packedColumns = i == 0 || columns.count > 1 ? columnBlocks.count : 0;
         const GemmSource fromA = part(sourceA, rows.first(i), depths.first(d));
         const GemmSource fromB = part(sourceB, columns.first(j), depths.first(d));
-        pool->run(packedRows + packedColumns, [&](int64_t part) {
-          if (part < packedRows) {
-            a.pack(fromA, rowBlocks.first(part), rowBlocks.size(part));
+        pool->run((packedRows + packedColumns) * inSlab.count, [&](int64_t part) {
+          const int64_t block = part / inSlab.count, chunk = part % inSlab.count;
+          if (block < packedRows) {
+            a.packChunk(fromA, rowBlocks.first(block), rowBlocks.size(block), chunk);
           } else {
-            b.pack(fromB, columnBlocks.first(part - packedRows), columnBlocks.size(part - packedRows));
+            const int64_t column = block - packedRows;
+            b.packChunk(fromB, columnBlocks.first(column), columnBlocks.size(column), chunk);
           }
         });
         float* const to = call.c + rows.first(i) * call.cStride + columns.first(j);

@@ -59,11 +59,13 @@ class PackedOperand {
 
   /** Packs `count` rows of `source` (the whole operand's) from `first`, a multiple of the panel's rows. */
   void pack(const GemmSource& source, int64_t first, int64_t count) const {
-    for (int64_t d = 0; d < depths_.count; ++d) {
-      const int64_t from = depths_.first(d);
-      const int64_t at = source.transposed ? from * source.stride + first : first * source.stride + from;
-      pack_({source.data + at, source.stride, source.transposed}, count, depths_.size(d), chunk(first, d));
-    }
+    for (int64_t d = 0; d < depths_.count; ++d) packChunk(source, first, count, d);
+  }
+  /** Of these, block `d` of the depth alone. */
+  void packChunk(const GemmSource& source, int64_t first, int64_t count, int64_t d) const {
+    const int64_t from = depths_.first(d);
+    const int64_t at = source.transposed ? from * source.stride + first : first * source.stride + from;
+    pack_({source.data + at, source.stride, source.transposed}, count, depths_.size(d), chunk(first, d));
   }
 
   /** The panels from row `row` (a multiple of the panel's rows) on, of block `d` of the depth. */
