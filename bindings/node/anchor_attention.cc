@@ -1,7 +1,5 @@
 #include "vlltr/anchor_attention.h"
 
-#include <limits>
-
 #include "anchor_tables.h"
 #include "node/async.h"
 #include "node/environment.h"
@@ -50,8 +48,7 @@ struct Call {
   float* kept(size_t index) {
     if (arguments.length(index, "kept") == 0) return nullptr;
     const int64_t batch = pairs / table->classes();
-    return arguments.floats(index, "kept",
-                            anchorAttentionKept(*table, batch, std::numeric_limits<int64_t>::max()));
+    return arguments.floats(index, "kept", anchorAttentionKept(*table, batch));
   }
   bool ready() const { return arguments.status().ok() && found.ok(); }
 };

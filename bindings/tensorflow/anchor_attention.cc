@@ -1,6 +1,5 @@
 #include "vlltr/anchor_attention.h"
 
-#include <limits>
 #include <string>
 
 #include "anchor_tables.h"
@@ -59,7 +58,7 @@ Status readInputs(KernelCall& kernel, std::shared_ptr<const AnchorTable>* table,
 }
 
 Status checkKept(const AnchorAttentionInputs& call, int64_t kept) {
-  const int64_t all = anchorAttentionKept(*call.table, call.batch, std::numeric_limits<int64_t>::max());
+  const int64_t all = anchorAttentionKept(*call.table, call.batch);
   if (kept == 0 || kept == all) return Status();
   return invalidArgument("there is room for " + std::to_string(kept) + " kept elements, expected 0 or " +
                          std::to_string(all));

@@ -63,7 +63,7 @@ Status readInputs(KernelCall& kernel, const void* settings, ContrastiveInputs* c
 }
 
 Status checkKept(const ContrastiveInputs& call, int64_t kept) {
-  const int64_t all = call.rows * call.columns * (call.teacher.width > 0 ? 2 : 1);
+  const int64_t all = contrastiveKept(call);
   if (kept == 0 || kept == all) return Status();
   return invalidArgument("there is room for " + std::to_string(kept) + " similarities, expected 0 or " +
                          std::to_string(all));

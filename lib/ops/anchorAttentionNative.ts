@@ -3,10 +3,10 @@ import { attr, executeOp } from '../runtime/fused.js';
 import { runtime } from '../runtime/ready.js';
 import { tf } from '../runtime/tf.js';
 import type { AnchorAttentionArguments, AnchorAttentionWeights } from './anchorAttention.js';
-import { keptScores } from './anchorScores.js';
 import { AnchorTable, type NativeTable, nativeTableOf } from './anchorTable.js';
 import { toScalar } from './arguments.js';
 import { onHostArrays } from './hostArrays.js';
+import { keptScores } from './kept.js';
 
 /** x, wq, wk, γ_q, β_q, γ_k, logitScale: what a kernel is given besides the table. */
 type Operands = tf.Tensor[];

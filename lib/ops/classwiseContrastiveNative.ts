@@ -5,9 +5,7 @@ import { tf } from '../runtime/tf.js';
 import { toInt32, toScalar } from './arguments.js';
 import type { CheckedContrastive } from './classwiseContrastive.js';
 import { onHostArrays } from './hostArrays.js';
-
-/** Similarities that the forward pass keeps for the gradient take at most this: a batch of 8,192 with a teacher. */
-const MOST_KEPT_BYTES = 512 * 2 ** 20;
+import { keptSimilarities } from './kept.js';
 
 /** image, text, labels, scale; the teacher's image, text and scale, [B, 0] where there is none. */
 type Operands = tf.Tensor[];
@@ -80,11 +78,8 @@ const arrays = (labels: Int32Array, given: Float32Array[]): Arrays =>
 const labelsOf = (operands: Operands): Int32Array => operands[LABELS]!.dataSync<'int32'>() as Int32Array;
 
 /** None on a card, which forms similarities once more about as fast as it would read them. */
-function keptElements({ image, teacher }: CheckedContrastive): number {
-  if (runtime().kernelDevice === 'cuda') return 0;
-  const elements = image.shape[0] ** 2 * (teacher ? 2 : 1);
-  return elements * 4 <= MOST_KEPT_BYTES ? elements : 0;
-}
+const keptElements = ({ image, teacher }: CheckedContrastive): number =>
+  runtime().kernelDevice === 'cuda' ? 0 : keptSimilarities(image.shape[0], Boolean(teacher));
 
 /** Loss, contrastive and distillation [3] by the addon's kernels; only the first has a gradient. Call it in a tidy. */
 export function classwiseContrastiveNative(route: 'tensorflow' | 'node', args: CheckedContrastive): tf.Tensor {

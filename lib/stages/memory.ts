@@ -1,4 +1,4 @@
-import { keptScores } from '../ops/anchorScores.js';
+import { keptScores } from '../ops/kept.js';
 import { imageCost, type Plan, textCost } from './cost.js';
 import { batchesAhead } from './run.js';
 import { CACHED_FROM } from './sentenceFeatures.js';

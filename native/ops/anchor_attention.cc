@@ -129,10 +129,8 @@ void reduce(const Attention& with, int64_t groups, const float* partial, int64_t
 
 }  // namespace
 
-int64_t anchorAttentionKept(const AnchorTable& table, int64_t batch, int64_t limit) {
-  const int64_t perImage = 2 * table.data().rows(), images = wholeVectors(batch);
-  const int64_t most = limit / static_cast<int64_t>(sizeof(float));
-  return perImage > 0 && images > most / perImage ? 0 : perImage * images;
+int64_t anchorAttentionKept(const AnchorTable& table, int64_t batch) {
+  return 2 * table.data().rows() * wholeVectors(batch);
 }
 
 Status anchorAttention(const AnchorAttentionForward& call) {

@@ -1,7 +1,6 @@
 #include "ops/anchor_attention_checks.h"
 
 #include <initializer_list>
-#include <limits>
 
 #include "ops/arguments.h"
 
@@ -23,8 +22,7 @@ Status checkArrays(const AnchorAttentionInputs& call, std::initializer_list<Span
 
 /** None where it is null. */
 Span keptOf(const AnchorAttentionInputs& call, const float* kept) {
-  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
-  return span("kept", kept, kept == nullptr ? 0 : anchorAttentionKept(*call.table, call.batch, kMost));
+  return span("kept", kept, kept == nullptr ? 0 : anchorAttentionKept(*call.table, call.batch));
 }
 
 int64_t pairsOf(const AnchorAttentionInputs& call) { return call.batch * call.table->classes(); }

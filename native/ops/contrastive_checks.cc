@@ -51,11 +51,11 @@ std::vector<Span> inputSpans(const ContrastiveInputs& call) {
   return spans;
 }
 
-int64_t keptElements(const ContrastiveInputs& call) {
+}  // namespace
+
+int64_t contrastiveKept(const ContrastiveInputs& call) {
   return call.rows * call.columns * (call.teacher.width > 0 ? 2 : 1);
 }
-
-}  // namespace
 
 Status checkContrastive(const ContrastiveForward& call) {
   VLLTR_RETURN_IF_ERROR(checkInputs(call));
@@ -68,7 +68,7 @@ Status checkContrastive(const ContrastiveForward& call) {
                                span("the columns' teacherLse", call.columnStatistics.teacherLse, n),
                                span("the columns' teacherMean", call.columnStatistics.teacherMean, n),
                                span("targetSum", call.targetSum, 1)};
-  if (call.kept != nullptr) outputs.push_back(span("kept", call.kept, keptElements(call)));
+  if (call.kept != nullptr) outputs.push_back(span("kept", call.kept, contrastiveKept(call)));
   return checkSpans(kOp, inputs, outputs);
 }
 
@@ -83,7 +83,7 @@ Status checkContrastive(const ContrastiveBackward& call) {
     inputs.push_back(span("the rows' teacherLse", call.rowStatistics.teacherLse, r));
     inputs.push_back(span("the columns' teacherLse", call.columnStatistics.teacherLse, n));
   }
-  if (call.kept != nullptr) inputs.push_back(span("kept", call.kept, keptElements(call)));
+  if (call.kept != nullptr) inputs.push_back(span("kept", call.kept, contrastiveKept(call)));
   const std::vector<Span> outputs = {span("dimage", call.dimage, r * d), span("dtext", call.dtext, n * d),
                                      span("dlogitScale", call.dlogitScale, 1)};
   return checkSpans(kOp, inputs, outputs);

@@ -40,13 +40,6 @@ Status checkLines(int64_t lines) {
 
 }  // namespace
 
-int64_t contrastiveKept(int64_t rows, int64_t columns, bool teacher, int64_t limit) {
-  if (rows < 1 || columns < 1) return 0;
-  const int64_t matrices = teacher ? 2 : 1;
-  const int64_t most = limit / (matrices * static_cast<int64_t>(sizeof(float)));
-  return rows <= most / columns ? matrices * rows * columns : 0;
-}
-
 Status mergeContrastive(int64_t n, const ContrastiveStatistics& other, const ContrastiveStatistics& into) {
   VLLTR_RETURN_IF_ERROR(checkLines(n));
   VLLTR_RETURN_IF_ERROR(

@@ -146,8 +146,7 @@ void compare(const Problem& problem, uint64_t seed, double precision) {
 void sameBitsFromKept(const Problem& problem, uint64_t seed) {
   Case anew(problem, seed), kept(problem, seed);
   const auto batch = static_cast<int64_t>(problem.batch);
-  const int64_t size = vlltr::anchorAttentionKept(*kept.table, batch, vlltr::kAnchorAttentionKeptLimit);
-  CHECK(size == 0 || vlltr::anchorAttentionKept(*kept.table, batch, size * 4 - 1) == 0);
+  const int64_t size = vlltr::anchorAttentionKept(*kept.table, batch);
   kept.kept.assign(static_cast<size_t>(size), kPoison);
   anew.run();
   kept.run();

@@ -128,12 +128,7 @@ struct Case {
             problem.teacherWidth > 0,
             losses.data()};
   }
-  void keep() {
-    kept.assign(static_cast<size_t>(vlltr::contrastiveKept(
-                    static_cast<int64_t>(problem.pairs), static_cast<int64_t>(problem.pairs),
-                    problem.teacherWidth > 0, vlltr::kContrastiveKeptLimit)),
-                kPoison);
-  }
+  void keep() { kept.assign(static_cast<size_t>(vlltr::contrastiveKept(forward())), kPoison); }
   void run() {
     CHECK_OK(vlltr::contrastive(forward()));
     CHECK_OK(vlltr::contrastive(sum()));

@@ -19,7 +19,7 @@ void testAttention(Session& session, const AttentionCase& c) {
   for (size_t i = 0; i < wanted.size(); ++i) *gradients[i] = wanted[i].data();
   CHECK_OK(anchorAttention(forward));
   CHECK_OK(anchorAttention(backward));
-  const int64_t all = anchorAttentionKept(*c.table, c.batch, kAnchorAttentionKeptLimit);
+  const int64_t all = anchorAttentionKept(*c.table, c.batch);
   for (const Way way : kWays) {
     for (const int64_t kept : {int64_t{0}, all}) {
       std::vector<Floats> got, gradient;

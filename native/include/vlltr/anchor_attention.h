@@ -107,12 +107,8 @@ struct AnchorAttentionWeights : AnchorAttentionInputs {
       nullptr;  // [B, C, M], exp(logitScale) a_cm <x, T_cm> / (||x|| ||G_c||); 0 for padding
 };
 
-/** Memory that `kept` may take where the caller says nothing. */
-inline constexpr int64_t kAnchorAttentionKeptLimit = int64_t{512} << 20;
-
-/** Elements of `kept`: two for each anchor of the table and each image, their number rounded up to 16; or 0
- * where they would take more than `limit` bytes. */
-int64_t anchorAttentionKept(const AnchorTable& table, int64_t batch, int64_t limit);
+/** Elements of `kept`: two for each anchor of the table and each image, their number rounded up to 16. */
+int64_t anchorAttentionKept(const AnchorTable& table, int64_t batch);
 
 /** kInvalidArgument: a bad shape or an overlap; kResourceExhausted: no memory for the workspace (a few MiB a
  * thread, and B D partial sums a part of the classes, 32 MiB or one part's at most in all). */

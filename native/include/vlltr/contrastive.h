@@ -77,13 +77,8 @@ struct ContrastiveLosses {
   float* losses = nullptr;  // [3]: loss, contrastive, distillation
 };
 
-/** Elements of `kept`: R N for the student and for a teacher, or 0 where they would take more than `limit`
- * bytes. */
-int64_t contrastiveKept(int64_t rows, int64_t columns, bool teacher, int64_t limit);
-
-/** Memory that kept similarities may take where the caller says nothing: 512 MiB, a batch of 8,192 with a
- * teacher. */
-inline constexpr int64_t kContrastiveKeptLimit = int64_t{512} << 20;
+/** Elements of `kept`: R N for the student and as many for a teacher. */
+int64_t contrastiveKept(const ContrastiveInputs& call);
 
 /** kInvalidArgument: a bad shape, label, weight or an overlap; kResourceExhausted: no memory for the
  * workspace (O((R + N) D) without `kept`). The same bits for any number of threads. */
