@@ -17,7 +17,8 @@ struct GemmMatrix {
 /**
  * C = A B with A [M, K] and B [K, N], either of them stored transposed. A and B are at any alignment of
  * 4 bytes and may overlap each other, not C. How the work is cut depends on the shape alone: the same bits
- * for any number of threads.
+ * for any number of threads. The depth is summed in parts that depend on M + N too: the bits of a row of C
+ * are not those of the same row in a product of fewer rows.
  */
 struct Gemm {
   int64_t rows = 0;     // M >= 0
