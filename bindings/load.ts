@@ -74,7 +74,7 @@ export function loadFrom(paths: readonly string[]): Addon {
     : 'The package carries it for linux-x64 with glibc 2.28 or later';
   throw new VlltrError(
     'ERR_NATIVE',
-    `The native addon for ${process.platform}-${process.arch} cannot be loaded. ${remedy}, or do without: VLLTR_KERNELS=tfjs. Tried:\n  ${causes.join('\n  ')}`,
+    `The native addon for ${process.platform}-${process.arch} cannot be loaded. ${remedy}, or do without: VLLTR_KERNELS=tfjs.\nTried:\n  ${causes.join('\n  ')}`,
   );
 }
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { VlltrError } from '../errors.js';
+import { makeFolder } from './folder.js';
 
 /** Ends the names of files that are still being written; a reader never opens them. */
 export const PARTIAL_SUFFIX = '.partial';
@@ -22,7 +23,7 @@ export async function writeAtomic(path: string, write: (file: FileHandle) => Pro
 }
 
 async function replace(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}${PARTIAL_SUFFIX}`;
   try {
     const file = await open(temporary, 'wx');

@@ -1,7 +1,8 @@
-import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { VlltrError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
+import { makeFolder } from '../files/folder.js';
 import { isMissing } from '../files/missing.js';
 
 /** A line of metrics.jsonl: values of one stage after `step` updates. */
@@ -51,6 +52,6 @@ export async function truncateMetrics(runDir: string, stage: string, step: numbe
 /** Appends one line. */
 export async function appendMetrics(runDir: string, line: MetricsLine): Promise<void> {
   const path = metricsPath(runDir);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await appendFile(path, `${JSON.stringify(line)}\n`);
 }

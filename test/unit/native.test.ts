@@ -132,7 +132,7 @@ it('names every cause and what helps when it cannot be loaded', () => {
     writeFileSync(broken, 'not a library');
     const missing = join(folder, 'missing.node');
     expect(() => loadFrom([missing, broken])).toThrow(
-      native(/npm run build:native[\s\S]*missing\.node: there is no such/),
+      native(/^[^\n]*npm run build:native[^\n]*tfjs\.\nTried:[\s\S]*missing\.node: there is no such/),
     );
     expect(() => loadFrom([missing, broken])).toThrow(native(/broken\.node: /));
     expect(loadFrom([missing, broken, addonPath()]).info().threads).toBeGreaterThan(0);

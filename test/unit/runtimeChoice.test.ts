@@ -136,6 +136,13 @@ describe('doctor', () => {
       'cuda 2.21.0, untested on a device, in /cache/cuda',
       'cuda 2.22.0, has computed on a GPU, in /cache/newer',
     ]);
+    const steps = (about: Partial<Diagnosis>): string | undefined =>
+      format({ ...found, ...about })
+        .split('\n')
+        .find((line) => line.startsWith('steps'));
+    expect(steps({ capture: true, kernels: 'tensorflow' })).toMatch(/captured/);
+    expect(steps({ capture: true, kernels: 'node' })).toMatch(/op by op: kernels node/);
+    expect(steps({ capture: false, kernels: 'node' })).toMatch(/op by op$/);
   });
 
   it('reads the vector extensions out of /proc/cpuinfo', () => {

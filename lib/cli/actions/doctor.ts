@@ -15,7 +15,7 @@ export function format(found: Diagnosis): string {
     ['backend', found.error ? `none: ${found.error}` : `${found.backend} on ${found.device}`],
     ['kernels', found.kernels ? `${found.kernels} on ${found.kernelDevice}` : 'none'],
     ['tensorflow', found.tensorflow ? `${found.tensorflow} in ${found.tensorflowFolder}` : 'not in use'],
-    ['steps', found.capture ? 'captured: one TensorFlow function each' : 'op by op'],
+    ['steps', describeSteps(found)],
     ['cache', found.cache],
   ];
   for (const one of found.installed) rows.push(['laid out', describeInstalled(one)]);
@@ -26,6 +26,13 @@ export function format(found: Diagnosis): string {
   if (found.lacks.length === 0) lines.push('', 'Nothing is missing.');
   for (const { what, remedy } of found.lacks) lines.push('', `${what}.`, `  ${remedy}`);
   return lines.join('\n');
+}
+
+function describeSteps({ capture, kernels }: Diagnosis): string {
+  if (!capture) return 'op by op';
+  return kernels === 'node'
+    ? 'op by op: kernels node compute outside TensorFlow'
+    : 'captured: one TensorFlow function each';
 }
 
 function describeGpu({ gpu }: Diagnosis): string {

@@ -1,7 +1,8 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { link, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { VlltrError } from '../../errors.js';
+import { makeFolder } from '../../files/folder.js';
 import { alive, beginning, place } from '../../runtime/processes.js';
 
 /** Who runs in a folder or writes a file; it is gone when its process ends, and counts for nothing when that was killed. */
@@ -51,7 +52,7 @@ function refuse({ file, held }: Lock): void {
 
 /** Takes a lock for this process until it ends, or gives it back. */
 async function hold(lock: Lock): Promise<() => void> {
-  await mkdir(dirname(lock.file), { recursive: true });
+  await makeFolder(dirname(lock.file));
   const own: Holder = { pid: process.pid, place: place(), beginning: beginning(process.pid) };
   const isOwn = (): boolean => {
     const { pid, place } = written(lock.file);
