@@ -13,6 +13,7 @@ import {
 import { gpuPresent } from './hardware.js';
 import { chooseKernels } from './kernelChoice.js';
 import { oneLine } from './layout.js';
+import { userTensorFlow } from './paths.js';
 import { candidates, installedTensorFlow, registerTensorFlow, type TensorFlowBackend } from './tensorflow.js';
 import { tf } from './tf.js';
 import { startCpu, startWasm } from './wasm.js';
@@ -155,7 +156,9 @@ async function startTensorFlow(
     return { device, tensorflow: installed.version, folder: installed.layout.folder };
   }
   const setupCommand = wanted === 'cuda' ? 'vl-ltr setup --cuda' : 'vl-ltr setup';
-  const build = wanted === 'cuda' ? "TensorFlow's CUDA build" : 'TensorFlow';
+  const own = userTensorFlow();
+  const cuda = wanted === 'cuda' ? "TensorFlow's CUDA build" : 'TensorFlow';
+  const build = own ? `The TensorFlow named by VLLTR_TENSORFLOW_DIR (${own})` : cuda;
   if (causes.length === 0) causes.push(`${build} is not set up: run \`${setupCommand}\`.`);
   if (forced) {
     const cause = `Backend tensorflow cannot be had: ${causes.join(' ')}`;

@@ -29,6 +29,13 @@ describe('ready without TensorFlow', () => {
     expect(kernels()).toBe('tfjs');
   });
 
+  it('names the TensorFlow of the user that it does without', async () => {
+    vi.stubEnv('VLLTR_TENSORFLOW_DIR', join(cache, 'mine'));
+    const { ready } = await load();
+    const found = await ready({ kernels: 'tfjs' });
+    expect(found.reasons.join()).toContain(`VLLTR_TENSORFLOW_DIR (${join(cache, 'mine')}) is not set up`);
+  });
+
   it('lends another route to all ops, or to some, for as long as a function runs', async () => {
     const { ready, kernels, withKernels } = await load();
     await ready({ backend: 'cpu' });
