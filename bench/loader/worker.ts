@@ -12,7 +12,7 @@ const AHEAD = 4;
 function prepare({ folder, pictures, workers, batch, size }: Prepare, decode: Decoding) {
   const ids = Array.from({ length: pictures }, (_, i) => `${i}.jpg`);
   const labels = new Int32Array(pictures);
-  const loading = { pool: new ViewPool(workers) };
+  const loading = { pool: new ViewPool(workers), served: async () => {} };
   const images = new PictureFiles(ids, labels, (id) => join(folder, id), size, loading);
   const load = (epoch: number, from: number) => {
     const indices = Array.from({ length: Math.min(batch, pictures - from) }, (_, i) => from + i);

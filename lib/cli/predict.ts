@@ -29,8 +29,8 @@ over its anchor sentences: --explain shows the summands, largest first.
 A stage-1 run or any CLIP model recognises by the texts of the data's classes. Exits 1 if a picture could not be read;
 the others are recognised all the same.
 
---split writes {"image", "label", "predicted", "guesses": [{"class", "probability", …}]} a picture. --out holds all of them
-or is not there; what was broken off lies in OUT.partial, and --resume goes on with it.
+--split writes {"image", "label", "predicted", "guesses": [{"class", "probability", …}]} a picture, {"image", "error"} of one
+that cannot be read. --out holds all of them or is not there; what was broken off lies in OUT.partial, and --resume goes on with it.
 
   vl-ltr predict photo.jpg --run runs/stage2
   vl-ltr predict *.jpg --run runs/stage2 --top 3 --explain --json

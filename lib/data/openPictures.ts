@@ -151,11 +151,11 @@ export async function openPictures(path: string, options: OpenOptions): Promise<
     const found = pictures[split];
     if (!found) return undefined;
     const limit = maxUnreadable ?? mostUnreadable(found.ids.length);
+    const served = homeCheck(found);
     const loading = {
       pool,
-      ...(split === 'train' && {
-        replacements: new Replacements(found.ids, found.labels, limit, warn, homeCheck(found)),
-      }),
+      served,
+      ...(split === 'train' && { replacements: new Replacements(found.ids, found.labels, limit, warn, served) }),
     };
     return new PictureFiles(found.ids, found.labels, found.input, imageSize, loading);
   };

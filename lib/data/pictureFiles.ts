@@ -4,12 +4,17 @@ import { decodeFull, decodeSquare, type PictureInput } from './decode.js';
 import type { ViewPool } from './loader/pool.js';
 import type { Replacements } from './loader/replacements.js';
 import type { ImageSource, Views } from './types.js';
+import { lastingRefusal } from './whyUnreadable.js';
 
 /** How pictures are decoded for views. */
 export interface Loading {
   pool: ViewPool;
+  /** Asked before a picture counts as unreadable; throws where no picture can be read for now. */
+  served: () => Promise<void>;
   /** What stands in for training pictures that cannot be read; absent: such a picture is an error. */
   replacements?: Replacements;
+  /** Takes why a picture of other views cannot be read, by its index; absent: such a picture is an error. */
+  unreadable?: Map<number, string>;
 }
 
 /** Pictures of files or archives, decoded when they are asked for. */
@@ -61,19 +66,27 @@ export class PictureFiles implements ImageSource {
     });
   }
 
+  sparing(unreadable: Map<number, string>): PictureFiles {
+    return new PictureFiles(this.ids, this.labels, this.input, this.size, { ...this.loading, unreadable });
+  }
+
   async views(indices: ArrayLike<number>, to: number, view: View): Promise<Views> {
     const each = viewsEach(view) * to * to * 3;
     const values = new Float32Array(indices.length * each);
-    const { pool, replacements } = this.loading;
+    const { pool, replacements, served, unreadable } = this.loading;
     const standIn = view.kind === 'train' || (view.kind === 'clean' && view.standIn);
     let replaced = 0;
     const make = (index: number, position: number): Promise<void> => {
       const out = values.subarray(position * each, (position + 1) * each);
       return pool.run({ input: this.input(this.id(index)), size: this.size, to, view, position }, out);
     };
+    const spare = async (index: number, position: number): Promise<void> => {
+      const reason = await lastingRefusal(() => make(index, position), served);
+      if (reason !== undefined) unreadable?.set(index, reason); // what failed wrote nothing: zeros
+    };
     await Promise.all(
       Array.from(indices, async (index, position) => {
-        if (!standIn || !replacements) await make(index, position);
+        if (!standIn || !replacements) await (unreadable ? spare : make)(index, position);
         else if ((await replacements.read(index, (i) => make(i, position))) !== index) replaced++;
       }),
     );

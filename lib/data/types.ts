@@ -31,6 +31,11 @@ export interface ImageSource {
    * @throws VlltrError ERR_DATA where they are too many
    */
   recall?(names: readonly string[]): Promise<void>;
+  /**
+   * The same pictures, zeros being the views of one that cannot be read. Absent where they lie in memory.
+   * @param unreadable is given why, by the picture's index
+   */
+  sparing?(unreadable: Map<number, string>): ImageSource;
 }
 
 /** Bounds of the shot groups by training count n. */

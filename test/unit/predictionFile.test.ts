@@ -51,6 +51,14 @@ it('goes on after the last whole chunk, whatever was cut off behind it', async (
   }
 });
 
+it('knows how many of the records that it goes on behind are of unreadable pictures', async () => {
+  const begun = await PredictionFile.open({ out, force: true }, about, 2);
+  const bad = { image: 'bad', error: 'it is damaged' };
+  await begun.add([...records(0, 1), bad, bad, bad, ...records(4, 6), bad]);
+  const file = await PredictionFile.open({ out, resume: true }, about, 2);
+  expect([begun.unreadable, file.done, file.unreadable]).toEqual([0, 6, 3]);
+});
+
 it('that another process writes is refused, with --resume and --force, too; a dead one counts for nothing', async () => {
   const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
   const lock = `${out}.running`;

@@ -1,9 +1,10 @@
+import { plural } from '../../data/findings.js';
 import type { LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
 import { shortHash } from '../../runtime/paths.js';
 import { fileDigest } from '../../stages/anchorFile.js';
 import { guesses } from '../../stages/inspect.js';
-import { Bar, printPart, say } from '../terminal.js';
+import { Bar, printPart, say, yellow } from '../terminal.js';
 import { PredictionFile } from './predictionFile.js';
 import type { AnyModel, Recogniser } from './recogniser.js';
 
@@ -50,11 +51,15 @@ export async function predictSplit(
   };
   const file = out === undefined ? undefined : await PredictionFile.open({ ...flags, out }, about, CHUNK);
   const bar = new Bar(split, images.length);
+  const unreadable = new Map<number, string>();
+  const spared = images.sparing?.(unreadable) ?? images;
   let right = 0;
   for (let from = file?.done ?? 0; from < images.length; from += CHUNK) {
     const rows = Array.from({ length: Math.min(CHUNK, images.length - from) }, (_, k) => from + k);
-    const seen = await recogniser.recognise(images, rows);
+    const seen = await recogniser.recognise(spared, rows);
     const records = rows.map((i, row) => {
+      const error = unreadable.get(i);
+      if (error !== undefined) return { image: images.id(i), error };
       const label = images.labels[i]!;
       if (seen.predicted[row] === label) right++;
       return {
@@ -75,7 +80,13 @@ export async function predictSplit(
   }
   bar.end();
   await file?.finish();
-  const counted = images.length - (file?.done ?? 0);
+  const counted = images.length - (file?.done ?? 0) - unreadable.size;
   const share = counted > 0 ? `; ${((100 * right) / counted).toFixed(1)} % of ${counted} right` : '';
-  say(`${out ?? `${data.name}, ${split}`}: ${images.length} predictions${share}`);
+  const lost = (file?.unreadable ?? 0) + unreadable.size;
+  say(`${out ?? `${data.name}, ${split}`}: ${images.length - lost} predictions${share}`);
+  if (lost === 0) return;
+  const first = unreadable.values().next().value;
+  const which = first === undefined ? '' : `; the first: ${first}`;
+  say(`${yellow('warning')} ${plural(lost, 'picture')} of ${images.length} cannot be read, as their lines say${which}`);
+  process.exitCode = 1;
 }

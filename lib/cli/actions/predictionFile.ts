@@ -23,6 +23,8 @@ export class PredictionFile {
     private readonly partial: string,
     /** Records that are there already, a multiple of the chunk. */
     readonly done: number,
+    /** How many of them say that their picture cannot be read. */
+    readonly unreadable: number,
     private readonly release: () => void,
   ) {}
 
@@ -72,11 +74,11 @@ export class PredictionFile {
           return `${partial} holds predictions of another model, data or command: ${found.head}; expected ${head}`;
         });
         await truncate(partial, found.bytes);
-        return new PredictionFile(out, partial, found.done, release);
+        return new PredictionFile(out, partial, found.done, found.unreadable, release);
       }
     }
     await writeFile(partial, `${head}\n`);
-    return new PredictionFile(out, partial, 0, release);
+    return new PredictionFile(out, partial, 0, 0, release);
   }
 
   async add(records: readonly object[]): Promise<void> {
@@ -123,29 +125,39 @@ async function* lines(path: string): AsyncGenerator<Buffer> {
   }
 }
 
-/** The first line, how many whole chunks of records follow it, and where they end. */
-async function scan(path: string, chunk: number): Promise<{ head: string; done: number; bytes: number }> {
+interface Found {
+  head: string;
+  done: number;
+  unreadable: number;
+  bytes: number;
+}
+
+/** The first line, how many records follow it in whole chunks, those of unreadable pictures, and where they end. */
+async function scan(path: string, chunk: number): Promise<Found> {
   let head: string | undefined;
-  let [records, bytes, kept, done] = [0, 0, 0, 0];
+  let [records, errors, bytes] = [0, 0, 0];
+  const found = { done: 0, unreadable: 0, bytes: 0 };
   for await (const line of lines(path)) {
     bytes += line.length + 1;
     if (head === undefined) {
       head = line.toString();
-      kept = bytes;
+      found.bytes = bytes;
       continue;
     }
-    if (!isWhole(line.toString())) break; // a crash of the machine may leave holes
+    const record = recordIn(line.toString());
+    if (!record) break; // a crash of the machine may leave holes
     records++;
-    if (records % chunk === 0) [kept, done] = [bytes, records];
+    if ('error' in record) errors++;
+    if (records % chunk === 0) Object.assign(found, { done: records, unreadable: errors, bytes });
   }
-  return { head: head ?? '', done, bytes: kept };
+  return { head: head ?? '', ...found };
 }
 
-function isWhole(line: string): boolean {
+/** The record of a whole line. */
+function recordIn(line: string): object | undefined {
   try {
-    JSON.parse(line);
-    return true;
+    return JSON.parse(line) as object;
   } catch {
-    return false;
+    return undefined;
   }
 }
