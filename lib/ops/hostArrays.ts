@@ -1,3 +1,4 @@
+import { readOutside } from '../runtime/outside.js';
 import { tf } from '../runtime/tf.js';
 
 /** The part of the wasm backend that gives access to its memory. */
@@ -23,7 +24,10 @@ export function onHostArrays(
 ): tf.Tensor[] {
   if (tf.getBackend() === 'wasm') return onWasmHeap(tf.backend() as unknown as WasmBackend, inputs, shapes, call);
   const outputs = shapes.map((shape) => new Float32Array(tf.util.sizeFromShape(shape)));
-  call(inputs.map(values), outputs);
+  call(
+    readOutside(() => inputs.map(values)),
+    outputs,
+  );
   return outputs.map((output, i) => tf.tensor(output, shapes[i]!, 'float32'));
 }
 

@@ -66,6 +66,27 @@ onTensorFlow('a captured step', () => {
     captured.dispose();
   });
 
+  it('says in one sentence that kernels node are none of TensorFlow', () => {
+    const why = 'kernels node compute outside TensorFlow, so the step cannot be captured';
+    const said: string[] = [];
+    scoped(() => {
+      const expected = train(step).losses;
+      const captured = capture(step, { onFailure: ({ message }) => said.push(message) });
+      expectNear(withKernels('node', () => train(captured)).losses, expected, 1e-5);
+      captured.dispose();
+    });
+    expect(said).toEqual([why]);
+    const strict = capture(step);
+    const thrown = { code: 'ERR_CAPTURE', message: why };
+    expect(() => withKernels('node', () => train(strict))).toThrow(expect.objectContaining(thrown));
+    // A value that the step itself reads back is told as ever, after it as before.
+    const reads = capture<TensorMap, TensorMap, TensorMap>((state, { x }) => ({
+      state,
+      outputs: { y: tf.mul(x!, tf.sum(x!).dataSync()[0]!) },
+    }));
+    expect(() => reads({}, { x: tf.ones([3]) })).toThrow(/reads what Sum gave back/);
+  });
+
   it('runs on plain formulas as on the package’s own kernels', () => {
     scoped(() => {
       const [plain, own] = [capture(step), capture(step)];

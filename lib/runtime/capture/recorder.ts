@@ -1,5 +1,6 @@
 import { VlltrError } from '../../errors.js';
 import { isCalledByName } from '../fused.js';
+import { isReadOutside } from '../outside.js';
 import type { TensorFlowBackend, TensorFlowBinding, TensorMetadata } from '../tensorflow.js';
 import { tf } from '../tf.js';
 import { FunctionGraph } from './graph.js';
@@ -231,6 +232,7 @@ export class Recorder {
     const value = this.#values.get(id);
     const origin = originHere();
     if (value?.kind === 'op' || value?.kind === 'argument') {
+      if (isReadOutside()) this.failure ??= computedOutside();
       const made = value.kind === 'op' ? `what ${this.#ops[value.index]!.name} gave` : 'an argument';
       this.#fail(
         `reads ${made} back (${describe(origin())}): what follows from its values would be frozen at those of one ` +
@@ -262,6 +264,9 @@ export class Recorder {
     this.failure ??= new VlltrError('ERR_CAPTURE', `The step cannot be captured: ${why}`, { cause });
   }
 }
+
+const computedOutside = (): VlltrError =>
+  new VlltrError('ERR_CAPTURE', 'kernels node compute outside TensorFlow, so the step cannot be captured');
 
 /** TF_DataType, or undefined for a type that a function is not given. */
 function dataType(binding: TensorFlowBinding, dtype: tf.DataType): number | undefined {
