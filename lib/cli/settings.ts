@@ -121,14 +121,23 @@ export function settingsFlag(command: Command): Command {
     .option('--set <key=value...>', 'any setting by its name in config.json: --set learningRate=1e-4 clipNorm=none');
 }
 
+/** An option as it is given: a switch has no value. */
+const optionText = (field: string, value: unknown): string => {
+  const name = optionName(field);
+  if (typeof value === 'boolean') return value ? name : name.replace('--', '--no-');
+  return `${name} ${String(value)}`;
+};
+
 /**
  * The command line with what `--set` says put in.
- * @throws VlltrError ERR_USAGE naming the key and those it may mean, or the value and what was expected
+ * @throws VlltrError ERR_USAGE naming the key and those it may mean, the value and what was expected, or an option that
+ *   says something else of the same setting
  */
 export function withSet<F extends object>(flags: F & { set?: string[] }, command: keyof typeof SETTINGS): F {
   const { set = [], ...rest } = flags;
   const known: Record<string, Setting> = SETTINGS[command];
-  const given: Record<string, unknown> = { ...rest };
+  const options: Record<string, unknown> = rest;
+  const given = { ...options };
   for (const text of set) {
     const at = text.indexOf('=');
     const [key, value] = at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
@@ -147,6 +156,11 @@ export function withSet<F extends object>(flags: F & { set?: string[] }, command
       read = found.read(value);
     } catch (cause) {
       throw new VlltrError('ERR_USAGE', `--set ${key}=${value}: ${(cause as Error).message}`, { cause });
+    }
+    const option = options[found.field];
+    if (found.field !== 'view' && option !== undefined && option !== read) {
+      const both = `--set ${text} and ${optionText(found.field, option)}`;
+      throw new VlltrError('ERR_USAGE', `${both} say different things of one setting; expected one of them`);
     }
     const merged = found.field === 'view' ? { ...(given.view as object | undefined), ...(read as object) } : read;
     given[found.field] = merged;

@@ -222,6 +222,25 @@ describe('--set', () => {
     expect(inUpdates(withFlags(GENERAL_RECIPE.pretrain, {}), 1000)).toMatchObject(GENERAL_RECIPE.pretrain);
   });
 
+  it('and an option may say the same of one setting, not different things', () => {
+    const both = (command: 'pretrain' | 'anchors' | 'finetune', flags: object, ...set: string[]) =>
+      withSet({ ...flags, set }, command);
+    expect(both('pretrain', { steps: 2 }, 'steps=2')).toEqual({ steps: 2 });
+    expect(() => both('pretrain', { steps: 2 }, 'steps=1')).toThrow(
+      expect.objectContaining({
+        code: 'ERR_USAGE',
+        message: '--set steps=1 and --steps 2 say different things of one setting; expected one of them',
+      }),
+    );
+    expect(() => both('pretrain', { lr: 0.5 }, 'learningRate=0.25')).toThrow(/learningRate=0\.25 and --lr 0\.5 say/);
+    expect(() => both('pretrain', { microBatch: 8 }, 'microBatch=none')).toThrow(/=none and --micro-batch 8 say/);
+    expect(() => both('pretrain', { augment: 'none' }, 'augment.preset=icon')).toThrow(/and --augment none say/);
+    expect(() => both('finetune', { mixup: true }, 'mixup=false')).toThrow(/mixup=false and --mixup say/);
+    expect(() => both('anchors', { authorsText: false }, 'authorsText=true')).toThrow(/and --no-authors-text say/);
+    const view = both('pretrain', { augment: 'imagenet' }, 'augment.flip=0.5', 'augment.erase=0');
+    expect(view).toEqual({ augment: 'imagenet', view: { flip: 0.5, erase: 0 } });
+  });
+
   it.each([
     ['learnigRate=1', /--set learnigRate: pretrain has no such setting; did you mean learningRate/],
     ['lr=1', /pretrain has no such setting; did you mean learningRate\?/],
