@@ -1,5 +1,6 @@
 import { ready } from '../../runtime/ready.js';
 import { isInEpochs } from '../../stages/epochs.js';
+import { gigabytes, operations } from '../amounts.js';
 import { isIconLt } from '../dataName.js';
 import { clock, onTerminal, print, red, say, yellow } from '../terminal.js';
 import { measure, productRate } from './measure.js';
@@ -13,8 +14,6 @@ interface Time {
   /** How it was found. */
   basis: string;
 }
-
-const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 /** Longer than a day in days. */
 const duration = (seconds: number): string =>
@@ -93,7 +92,7 @@ function lines({ ready: fine, data, weights, differs, updates, memory, compute }
           `          ${onTerminal(yellow, 'more than there is')}: ${total === choosing ? 'fewer texts, or --choice cut-off' : LESS}`,
         ]
       : []),
-    `compute   ${(compute.update / 1e12).toFixed(2)} TFLOP an update, ${(compute.all / 1e15).toFixed(2)} PFLOP in all`,
+    `compute   ${operations(compute.update, 'TFLOP')} an update, ${operations(compute.all, 'PFLOP')} in all`,
     ...(time ? [`time      ${duration(time.all)}, ${time.update.toFixed(1)} s an update (${time.basis})`] : []),
     ...(fine ? [] : [onTerminal(red, 'not ready: what is missing or wrong would stop the training')]),
   ];
