@@ -43,7 +43,10 @@ export function movingAverage(classes: readonly Class[], side: Side, window: num
   return points;
 }
 
-/** Scatter of accuracy over training count, a moving average of each side over it. */
+/** Neighbouring classes of one mean: a tenth of them, odd. 1 says that there are too few for a line. */
+export const meanWindow = (classes: number): number => 2 * Math.floor(classes / 20) + 1;
+
+/** Scatter of accuracy over training count, with classes enough a moving average of each side over it. */
 export function classesChart(data: ReportData): Html | undefined {
   const { classes, shots } = data;
   const own = known(classes, 'accuracy');
@@ -51,18 +54,19 @@ export function classesChart(data: ReportData): Html | undefined {
   const theirs = known(classes, 'baseline');
   const counts = [...own, ...theirs].map((c) => c.trainCount);
   const [low, high] = [Math.min(...counts), Math.max(...counts)];
-  const window = Math.max(5, Math.round(own.length / 12));
+  const window = meanWindow(own.length);
   const sides = [
     { side: 'baseline' as const, name: 'baseline', color: color('baseline'), members: theirs },
     { side: 'accuracy' as const, name: methodName(data), color: color('accent'), members: own },
   ].filter(({ members }) => members.length > 0);
-  const means = sides.map(({ side }) => movingAverage(classes, side, window));
-  const ends = sides.map(({ name }, i) => `${name} ${percent(means[i]![0]![1])} to ${percent(means[i]!.at(-1)![1])}`);
+  const lines = window === 1 ? [] : sides.map((side) => ({ ...side, mean: movingAverage(classes, side.side, window) }));
+  const ends = lines.map(({ name, mean }) => `${name} ${percent(mean[0]![1])} to ${percent(mean.at(-1)![1])}`);
+  const averages = ends.length > 0 ? ` Moving average: ${ends.join(', ')}.` : '';
   const bounds = [shots.fewUpTo, shots.manyAbove].filter((n) => n >= low && n < high).map((n) => Math.log10(n + 0.5));
   const draw = (width: number, id: string) =>
     drawing({
       id,
-      label: `Accuracy in percent of ${plural(own.length, 'class', 'classes')} over their training pictures, from ${low} to ${high}. Moving average: ${ends.join(', ')}.`,
+      label: `Accuracy in percent of ${plural(own.length, 'class', 'classes')} over their training pictures, from ${low} to ${high}.${averages}`,
       width,
       height: width === WIDE ? 380 : 300,
       option: {
@@ -84,18 +88,12 @@ export function classesChart(data: ReportData): Html | undefined {
         },
         yAxis: { ...AXIS, type: 'value', min: 0, max: 100, axisLine: { show: false } },
         series: [
-          ...sides.map(({ side, color, members }) => ({
+          ...sides.map(({ side, color, members }, i) => ({
             type: 'scatter',
+            clip: false, // a dot at 100 % is a whole one
             symbolSize: width === WIDE ? 6 : 5,
             itemStyle: { color, opacity: 0.32 },
             data: members.map((c): Point => [Math.log10(c.trainCount), c[side]!]),
-          })),
-          ...sides.map(({ color }, i) => ({
-            type: 'line',
-            silent: true,
-            showSymbol: false,
-            lineStyle: { color, width: 2.5 },
-            data: means[i],
             ...(i === 0 && {
               markLine: {
                 symbol: 'none',
@@ -104,6 +102,13 @@ export function classesChart(data: ReportData): Html | undefined {
                 data: bounds.map((xAxis) => ({ xAxis })),
               },
             }),
+          })),
+          ...lines.map(({ color, mean }) => ({
+            type: 'line',
+            silent: true,
+            showSymbol: false,
+            lineStyle: { color, width: 2.5 },
+            data: mean,
           })),
         ],
       },
@@ -117,8 +122,8 @@ export function classesChart(data: ReportData): Html | undefined {
   return html`<figure>
 ${legend([...sides].reverse().map(({ name, color }) => ({ name, color })))}
 ${responsive('classes', draw)}
-<figcaption>A dot is a class: its ${splitName(data)} accuracy in percent. The lines are means over ${window} neighbouring classes;
-dotted verticals bound the shot groups.${without > 0 && ` ${plural(without, 'class has', 'classes have')} no training picture and no dot.`}</figcaption>
+<figcaption>A dot is a class: its ${splitName(data)} accuracy in percent.${lines.length > 0 && ` The lines are means over ${window} neighbouring classes.`}
+Dotted verticals bound the shot groups.${without > 0 && ` ${plural(without, 'class has', 'classes have')} no training picture and no dot.`}</figcaption>
 </figure>`;
 }
 

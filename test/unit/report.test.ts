@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { movingAverage } from '../../lib/report/classesChart.js';
 import { curvesChart, percentAxis, stageCurves, thin } from '../../lib/report/curvesChart.js';
 import { barWidth, comparisons, difference, groupRange, percent, signed } from '../../lib/report/format.js';
 import { escapeHtml, html, raw } from '../../lib/report/html.js';
@@ -153,26 +152,6 @@ describe('charts', () => {
     expect(short).toHaveLength(160);
     expect(short.every(([, y]) => y === 4.5)).toBe(true);
     expect(thin(points.slice(0, 20))).toEqual(points.slice(0, 20));
-  });
-
-  it('averages neighbouring classes, equal counts in one point', () => {
-    const classes = [1, 10, 10, 100].map((trainCount, i) => ({
-      name: `${i}`,
-      trainCount,
-      accuracy: i * 10,
-      baseline: null,
-    }));
-    expect(movingAverage(classes, 'accuracy', 2)).toEqual([
-      [0, 5],
-      [1, 15],
-      [2, 25],
-    ]);
-    expect(movingAverage(classes, 'accuracy', 99)).toEqual([
-      [0, 15],
-      [1, 15],
-      [2, 15],
-    ]);
-    expect(movingAverage(classes, 'baseline', 2)).toEqual([]);
   });
 });
 
