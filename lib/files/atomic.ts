@@ -14,11 +14,22 @@ export const PARTIAL_SUFFIX = '.partial';
  * @throws VlltrError ERR_IO naming the file where the file system refuses
  */
 export async function writeAtomic(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+  await writing(path, () => replace(path, write));
+}
+
+/**
+ * Does what writes a file or folder, or others for it whose names are nobody's business.
+ * @throws VlltrError ERR_IO naming it where the file system refuses
+ */
+export async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
   try {
-    await replace(path, write);
+    return await write();
   } catch (cause) {
     if (!(cause instanceof Error) || !('syscall' in cause)) throw cause;
-    throw new VlltrError('ERR_IO', `${path} cannot be written: ${cause.message}`, { cause });
+    const { message, path: at } = cause as NodeJS.ErrnoException;
+    const helper = at !== undefined && at !== path && at.startsWith(path);
+    const why = helper ? message.slice(0, message.lastIndexOf(`, ${cause.syscall} `)) : message;
+    throw new VlltrError('ERR_IO', `${path} cannot be written: ${why}`, { cause });
   }
 }
 

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, expect, it, vi } from 'vitest';
 import { PredictionFile } from '../../lib/cli/actions/predictionFile.js';
+import { holdOut } from '../../lib/cli/actions/runLock.js';
 import { printPart } from '../../lib/cli/terminal.js';
 import { beginning } from '../../lib/runtime/processes.js';
 
@@ -52,11 +53,37 @@ it('goes on after the last whole chunk, whatever was cut off behind it', async (
 });
 
 it('knows how many of the records that it goes on behind are of unreadable pictures', async () => {
-  const begun = await PredictionFile.open({ out, force: true }, about, 2);
   const bad = { image: 'bad', error: 'it is damaged' };
-  await begun.add([...records(0, 1), bad, bad, bad, ...records(4, 6), bad]);
+  const kept = [...records(0, 1), bad, bad, bad, ...records(4, 6)];
+  writeFileSync(partial, [about, ...kept, bad].map((record) => `${JSON.stringify(record)}\n`).join(''));
   const file = await PredictionFile.open({ out, resume: true }, about, 2);
-  expect([begun.unreadable, file.done, file.unreadable]).toEqual([0, 6, 3]);
+  expect([file.done, file.unreadable]).toEqual([6, 3]);
+  await file.finish();
+});
+
+it('that the file system refuses is named, not what helps to write it', async () => {
+  const long = join(folder, 'x'.repeat(250));
+  const helper = PredictionFile.open({ out: long }, about, 2);
+  await expect(helper).rejects.toMatchObject({
+    code: 'ERR_IO',
+    message: `${long} cannot be written: ENAMETOOLONG: name too long`,
+  });
+  writeFileSync(join(folder, 'file'), '');
+  const below = holdOut(join(folder, 'file', 'a', 'p.jsonl'));
+  await expect(below).rejects.toThrow(/p\.jsonl cannot be written: ENOTDIR: not a directory, mkdir '.*file.a'$/);
+  const file = await PredictionFile.open({ out, force: true }, about, 2);
+  rmSync(partial);
+  mkdirSync(partial);
+  try {
+    await expect(file.add(records(0, 2))).rejects.toMatchObject({
+      code: 'ERR_IO',
+      message: `${out} cannot be written: EISDIR: illegal operation on a directory`,
+    });
+  } finally {
+    rmSync(partial, { recursive: true });
+  }
+  writeFileSync(partial, '');
+  await file.finish();
 });
 
 it('that another process writes is refused, with --resume and --force, too; a dead one counts for nothing', async () => {

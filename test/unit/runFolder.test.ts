@@ -55,6 +55,14 @@ describe('a run folder', () => {
     await expect(resumed(begun, begun)).rejects.toThrow(/\(lr: 1 → 2\), though by the same options: files or defaults/);
   });
 
+  it.runIf(existsSync('/proc/self'))('that the file system refuses is named, not the file that locks it', async () => {
+    const begun = beginRun({ run: '/proc', seed: 0 }, 'finetune', {});
+    await expect(begun).rejects.toMatchObject({
+      code: 'ERR_IO',
+      message: '/proc cannot be written: ENOENT: no such file or directory',
+    });
+  });
+
   it('of another command is refused, even with --force', async () => {
     fill('pretrain');
     await expect(refuseOccupied(options({ force: true }), 'finetune')).rejects.toThrow(/holds a finished pretrain run/);

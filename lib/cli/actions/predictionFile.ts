@@ -2,7 +2,7 @@ import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { appendFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { check } from '../../errors.js';
-import { PARTIAL_SUFFIX as PARTIAL, writeAtomic } from '../../files/atomic.js';
+import { PARTIAL_SUFFIX as PARTIAL, writeAtomic, writing } from '../../files/atomic.js';
 import { suggestion } from '../../near.js';
 import { holdOut } from './runLock.js';
 
@@ -31,7 +31,8 @@ export class PredictionFile {
   /**
    * @param about what the predictions are of; a file of others is not gone on with
    * @param chunk records that are always written together
-   * @throws VlltrError ERR_USAGE where it is a folder, ERR_CHECKPOINT naming the file that is there, or the process that writes it
+   * @throws VlltrError ERR_USAGE where it is a folder, ERR_CHECKPOINT naming the file that is there, or the process that writes it;
+   *   ERR_IO where the file system refuses
    */
   static async open(flags: PredictionFileFlags, about: object, chunk: number): Promise<PredictionFile> {
     check(!statSync(flags.out, { throwIfNoEntry: false })?.isDirectory(), 'ERR_USAGE', () => {
@@ -73,16 +74,18 @@ export class PredictionFile {
         check(found.head === head, 'ERR_CHECKPOINT', () => {
           return `${partial} holds predictions of another model, data or command: ${found.head}; expected ${head}`;
         });
-        await truncate(partial, found.bytes);
+        await writing(out, () => truncate(partial, found.bytes));
         return new PredictionFile(out, partial, found.done, found.unreadable, release);
       }
     }
-    await writeFile(partial, `${head}\n`);
+    await writing(out, () => writeFile(partial, `${head}\n`));
     return new PredictionFile(out, partial, 0, 0, release);
   }
 
+  /** @throws VlltrError ERR_IO where the file system refuses */
   async add(records: readonly object[]): Promise<void> {
-    await appendFile(this.partial, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    const text = records.map((record) => `${JSON.stringify(record)}\n`).join('');
+    await writing(this.out, () => appendFile(this.partial, text));
   }
 
   /** Makes `out` of all records. */

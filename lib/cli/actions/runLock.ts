@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { link, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { VlltrError } from '../../errors.js';
+import { writing } from '../../files/atomic.js';
 import { makeFolder } from '../../files/folder.js';
 import { alive, beginning, place } from '../../runtime/processes.js';
 
@@ -14,16 +15,20 @@ interface Holder {
 
 /** A file that says who works on something, and how to say that another does. */
 interface Lock {
+  /** What is worked on. */
+  of: string;
   file: string;
   held: (pid: number) => string;
 }
 
 const runLock = (run: string): Lock => ({
+  of: run,
   file: join(run, '.running'),
   held: (pid) => `${run} is in use: process ${pid} still runs there; let it end, stop it, or choose another --run`,
 });
 
 const outLock = (out: string): Lock => ({
+  of: out,
   file: `${out}.running`,
   held: (pid) => `${out} is being written by process ${pid}; let it end, stop it, or choose another --out`,
 });
@@ -50,8 +55,10 @@ function refuse({ file, held }: Lock): void {
   if (pid !== undefined) throw new VlltrError('ERR_CHECKPOINT', held(pid));
 }
 
-/** Takes a lock for this process until it ends, or gives it back. */
-async function hold(lock: Lock): Promise<() => void> {
+/** Takes a lock for this process until it ends, or gives it back. @throws VlltrError as `refuse`, ERR_IO */
+const hold = (lock: Lock): Promise<() => void> => writing(lock.of, () => take(lock));
+
+async function take(lock: Lock): Promise<() => void> {
   await makeFolder(dirname(lock.file));
   const own: Holder = { pid: process.pid, place: place(), beginning: beginning(process.pid) };
   const isOwn = (): boolean => {
@@ -87,7 +94,7 @@ async function hold(lock: Lock): Promise<() => void> {
  */
 export const refuseHeld = (run: string): void => refuse(runLock(run));
 
-/** Takes a folder for this process until it ends. @throws VlltrError ERR_CHECKPOINT where another has it */
+/** Takes a folder for this process until it ends. @throws VlltrError ERR_CHECKPOINT where another has it, ERR_IO */
 export async function holdRun(run: string): Promise<void> {
   await hold(runLock(run));
 }
@@ -95,6 +102,6 @@ export async function holdRun(run: string): Promise<void> {
 /**
  * Takes a file that is written bit by bit for this process.
  * @returns gives it back
- * @throws VlltrError ERR_CHECKPOINT where another has it
+ * @throws VlltrError ERR_CHECKPOINT where another has it, ERR_IO where the file system refuses
  */
 export const holdOut = (out: string): Promise<() => void> => hold(outLock(out));
