@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { saveClip } from '../../lib/clip/checkpoint/index.js';
 import { toFile } from '../../lib/clip/layout.js';
-import { create } from '../../lib/clip/model.js';
 import { writeSafetensors } from '../../lib/files/safetensors.js';
 import { ready } from '../../lib/runtime/ready.js';
 import { tf } from '../../lib/runtime/tf.js';
@@ -11,6 +10,7 @@ import { fileDigest, saveAnchors } from '../../lib/stages/anchorFile.js';
 import { unpackCheckpoints } from '../support/checkpoints.js';
 import { writePictures } from '../support/pictures.js';
 import { command } from '../support/program.js';
+import { wordyClip } from '../support/tinyClip.js';
 
 const { folder, remove } = unpackCheckpoints();
 afterAll(remove);
@@ -20,9 +20,7 @@ const photo = (): string => at('pictures', 'test', 'coal', '0.png');
 beforeAll(async () => {
   await ready();
   await writePictures(at('pictures'), [3, 2, 2], ['train', 'test']);
-  const text = { contextLength: 77, vocabSize: 49408, width: 64, heads: 1, layers: 1 };
-  const visual = { kind: 'resnet', layers: [1, 1], width: 8, imageSize: 16 } as const;
-  const model = create({ embedDim: 16, visual: { ...visual, layers: [...visual.layers] }, text }, { seed: 1 });
+  const model = wordyClip();
   await saveClip(at('own.safetensors'), model.config, model.params);
   // As other programs write it: names and shapes tell the architecture.
   await writeSafetensors(at('foreign.safetensors'), await toFile(model.config, model.params));

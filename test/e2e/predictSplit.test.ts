@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { saveClip } from '../../lib/clip/checkpoint/index.js';
-import { create } from '../../lib/clip/model.js';
 import { openPictures } from '../../lib/data/openPictures.js';
 import { ready } from '../../lib/runtime/ready.js';
 import { writePictures } from '../support/pictures.js';
 import { command } from '../support/program.js';
+import { wordyClip } from '../support/tinyClip.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vlltr-split-'));
 const at = (...names: string[]): string => join(folder, ...names);
@@ -37,9 +37,7 @@ const predict = (out: string, ...more: string[]) =>
 beforeAll(async () => {
   await ready();
   await writePictures(at('pictures'), [3, 2, 2], ['train', 'test']);
-  const text = { contextLength: 77, vocabSize: 49408, width: 64, heads: 1, layers: 1 };
-  const visual = { kind: 'resnet', layers: [1, 1], width: 8, imageSize: 16 } as const;
-  const model = create({ embedDim: 16, visual: { ...visual, layers: [...visual.layers] }, text }, { seed: 1 });
+  const model = wordyClip();
   await saveClip(at('clip.safetensors'), model.config, model.params);
   model.dispose();
 });

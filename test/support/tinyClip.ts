@@ -21,6 +21,15 @@ export function tinyClip(data: LongTailData, visual: Partial<ClipConfig['visual'
   return create(config, { seed });
 }
 
+/** A CLIP of all tokens and the usual length of sentences, for pictures of 16 pixels, as a command line loads it. */
+export function wordyClip() {
+  const text = { contextLength: 77, vocabSize: 49408, width: 64, heads: 1, layers: 1 };
+  return create(
+    { embedDim: 16, visual: { kind: 'resnet', layers: [1, 1], width: 8, imageSize: 16 }, text },
+    { seed: 1 },
+  );
+}
+
 /** Pictures of one colour a class, with noise. */
 function colours(counts: readonly number[], size: number, stream: string): ImageSource {
   const labels = Int32Array.from(counts.flatMap((n, c) => new Array<number>(n).fill(c)));
