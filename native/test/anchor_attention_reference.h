@@ -24,7 +24,7 @@ struct Attention {
   Doubles logits, weights, contributions;
   Doubles dx, dwq, dwk, dgammaQ, dbetaQ, dgammaK, dbetaK;
   double dlogitScale = 0;
-  double attentionTerms = 0;  // of what flows back into u
+  double attentionTerms = 0;  // of what flows back into u: before the image and its projection on G cancel
   /** How far anchors cancel in G at worst: (sum_m a_m ||T_m|| / ||G||)^2, which magnifies rounding in aᵀ K a.
    */
   double cancellation = 1;
@@ -38,7 +38,20 @@ struct Attention {
   Norm norm(const double* row) const;
   void normGradient(const double* row, const double* dy, const double* gamma, double* dgamma, double* dbeta,
                     double* dx) const;
+  double scoreTerms(const Doubles& unit, const Doubles& g, double along, const double* anchor) const;
 };
+
+/** What unit . T - along G . T is rounded as: both products and, where the first cancels in itself, its
+ * terms. */
+inline double Attention::scoreTerms(const Doubles& unit, const Doubles& g, double along,
+                                    const double* anchor) const {
+  double image = 0, squares = 0, projection = 0;
+  for (size_t i = 0; i < width; ++i) {
+    image += unit[i] * anchor[i], projection += along * g[i] * anchor[i];
+    squares += unit[i] * anchor[i] * unit[i] * anchor[i];
+  }
+  return std::abs(image) + std::abs(projection) + std::sqrt(squares);
+}
 
 inline Attention::Norm Attention::norm(const double* row) const {
   double mean = 0, variance = 0;
@@ -142,7 +155,9 @@ inline void Attention::run() {
       for (size_t m = 0; m < count; ++m) mean += a[m] * (da[m] = dot(dg.data(), t + m * d));
       for (size_t m = 0; m < count; ++m) {
         const double ds = a[m] * (da[m] - mean) / root;
-        attentionTerms = std::max(attentionTerms, std::abs(a[m] * da[m] / root));
+        const double terms =
+            scale * std::abs(dz) / gDivisor * scoreTerms(unit, g, along / gDivisor, t + m * d);
+        attentionTerms = std::max(attentionTerms, a[m] * terms / root);
         const size_t row = (c * perClass + m) * d;
         for (size_t i = 0; i < d; ++i) {
           dq[b * d + i] += ds * k[row + i];

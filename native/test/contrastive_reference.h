@@ -52,6 +52,8 @@ struct Contrastive {
   /** The largest sum along a row or a column of all that dS is made of, which bounds a gradient's rounding.
    */
   double terms = 0;
+  /** The largest sum of magnitudes of the products that an element of dimage, or of dtext, is made of. */
+  double dimageTerms = 0, dtextTerms = 0;
 
   void run();
 
@@ -96,7 +98,7 @@ inline Statistics Contrastive::statistics(bool ofRows) const {
 inline void Contrastive::gradient() {
   const double scale = std::exp(logitScale);
   const auto n = static_cast<double>(pairs);
-  Doubles rowTerms(pairs), columnTerms(pairs);
+  Doubles rowTerms(pairs), columnTerms(pairs), imageTerms(pairs * width), textTerms(pairs * width);
   slope.assign(pairs * pairs, 0);
   dimage.assign(pairs * width, 0), dtext = dimage;
   for (size_t i = 0; i < pairs; ++i) {
@@ -113,13 +115,15 @@ inline void Contrastive::gradient() {
       slope[i * pairs + j] = x;
       dlogitScale += x * s;
       for (size_t k = 0; k < width; ++k) {
-        dimage[i * width + k] += scale * x * text[j * width + k];
-        dtext[j * width + k] += scale * x * image[i * width + k];
+        const double ofImage = scale * x * text[j * width + k], ofText = scale * x * image[i * width + k];
+        dimage[i * width + k] += ofImage, imageTerms[i * width + k] += std::abs(ofImage);
+        dtext[j * width + k] += ofText, textTerms[j * width + k] += std::abs(ofText);
       }
     }
   }
-  terms = std::max(*std::max_element(rowTerms.begin(), rowTerms.end()),
-                   *std::max_element(columnTerms.begin(), columnTerms.end()));
+  const auto most = [](const Doubles& values) { return *std::max_element(values.begin(), values.end()); };
+  terms = std::max(most(rowTerms), most(columnTerms));
+  dimageTerms = most(imageTerms), dtextTerms = most(textTerms);
 }
 
 inline void Contrastive::run() {
