@@ -43,6 +43,8 @@ export interface Figures extends Timing {
   rate?: number;
   /** The floor in its precision over its median: 1 is all that the machine can do. */
   share?: number;
+  /** The same over its least time: the peaks of the floor are the best of their repeats too, whatever else the machine did. */
+  shareAtBest?: number;
 }
 
 export function floorOf({ flops, bytes }: Work, precision: Precision, peak: Peak): Floor {
@@ -54,10 +56,12 @@ export function floorOf({ flops, bytes }: Work, precision: Precision, peak: Peak
 /** From the turns of one contender, whose first pass of each is not counted where there are more. */
 export function figuresOf(turns: readonly Ran[], work: Work, precision: Precision, peak?: Peak): Figures {
   const times = timing(turns.flatMap(({ seconds }) => (seconds.length > 1 ? seconds.slice(1) : seconds)));
+  const floor = peak && floorOf(work, precision, peak).seconds;
   return {
     ...times,
     rate: work.flops ? work.flops / times.median : undefined,
-    share: peak && floorOf(work, precision, peak).seconds / times.median,
+    share: floor && floor / times.median,
+    shareAtBest: floor && floor / times.min,
   };
 }
 

@@ -44,6 +44,7 @@ export function sizeTable(title: string, result: SizeResult, contenders: readonl
           ]
         : []),
       line('  of the floor', of('share', percent)),
+      line('  of the floor, at best', of('shareAtBest', percent)),
       line(
         '  error against float64',
         of('error', (error) => error.toExponential(1)),
