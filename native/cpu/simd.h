@@ -45,11 +45,11 @@ inline void store(void* to, Vector vector) {
 /** Stores past the caches, for what nobody reads soon: the lines are not read first. `to` is aligned to whole
  * vectors; `finishStreams` has to follow before another thread looks. */
 inline void stream(float* to, FloatVector vector) {
-#if defined(__AVX512F__)
+#if VLLTR_VECTOR_BYTES == 64 && defined(__AVX512F__)
   _mm512_stream_ps(to, __m512(vector));
-#elif defined(__AVX__)
+#elif VLLTR_VECTOR_BYTES == 32 && defined(__AVX__)
   _mm256_stream_ps(to, __m256(vector));
-#elif defined(__SSE2__)
+#elif VLLTR_VECTOR_BYTES == 16 && defined(__SSE2__)
   _mm_stream_ps(to, __m128(vector));
 #else
   store(to, vector);

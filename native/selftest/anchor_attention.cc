@@ -23,9 +23,11 @@ void compare(Selftest& test, const std::string& name, const AnchorCase& c, doubl
   }
   test.expect(name + ", dlogitScale", AnchorErrors(c.outputs[6], {wanted.dlogitScale}, scaleTerms).most,
               tolerance);
-  test.expect(name + ", logits", AnchorErrors(c.outputs[7], wanted.logits).most, tolerance);
+  test.expect(name + ", logits", AnchorErrors(c.outputs[7], wanted.logits, wanted.logitTerms).most,
+              tolerance);
   test.expect(name + ", weights", AnchorErrors(c.outputs[8], wanted.weights, 1).most, tolerance);
-  test.expect(name + ", contributions", AnchorErrors(c.outputs[9], wanted.contributions).most, tolerance);
+  test.expect(name + ", contributions",
+              AnchorErrors(c.outputs[9], wanted.contributions, wanted.logitTerms).most, tolerance);
   // An image's logit is the sum of its contributions.
   double apart = 0, largest = 1e-30;
   for (size_t i = 0; i < wanted.logits.size(); ++i) {

@@ -20,10 +20,12 @@ struct Attention {
   bool detachNorm = false;
   Doubles dlogits;
 
-  // Results. `*Terms`: the largest of the terms that a gradient is a sum of, which bounds its rounding.
+  // Results. `*Terms`: the largest of the terms that a logit or a gradient is a sum of, which bounds its
+  // rounding.
   Doubles logits, weights, contributions;
   Doubles dx, dwq, dwk, dgammaQ, dbetaQ, dgammaK, dbetaK;
   double dlogitScale = 0;
+  double logitTerms = 0;
   double attentionTerms = 0;  // of what flows back into u: before the image and its projection on G cancel
   /** How far anchors cancel in G at worst: (sum_m a_m ||T_m|| / ||G||)^2, which magnifies rounding in aᵀ K a.
    */
@@ -38,19 +40,16 @@ struct Attention {
   Norm norm(const double* row) const;
   void normGradient(const double* row, const double* dy, const double* gamma, double* dgamma, double* dbeta,
                     double* dx) const;
-  double scoreTerms(const Doubles& unit, const Doubles& g, double along, const double* anchor) const;
+  double productTerms(const Doubles& unit, const double* anchor) const;
 };
 
-/** What unit . T - along G . T is rounded as: both products and, where the first cancels in itself, its
- * terms. */
-inline double Attention::scoreTerms(const Doubles& unit, const Doubles& g, double along,
-                                    const double* anchor) const {
-  double image = 0, squares = 0, projection = 0;
+/** What unit . T is rounded as: the product and, where it cancels in itself, its terms. */
+inline double Attention::productTerms(const Doubles& unit, const double* anchor) const {
+  double product = 0, squares = 0;
   for (size_t i = 0; i < width; ++i) {
-    image += unit[i] * anchor[i], projection += along * g[i] * anchor[i];
-    squares += unit[i] * anchor[i] * unit[i] * anchor[i];
+    product += unit[i] * anchor[i], squares += unit[i] * anchor[i] * unit[i] * anchor[i];
   }
-  return std::abs(image) + std::abs(projection) + std::sqrt(squares);
+  return std::abs(product) + std::sqrt(squares);
 }
 
 inline Attention::Norm Attention::norm(const double* row) const {
@@ -137,8 +136,12 @@ inline void Attention::run() {
       }
       const double gLength = std::sqrt(dot(g.data(), g.data())), gDivisor = std::max(gLength, 1e-12);
       const double along = dot(unit.data(), g.data()) / gDivisor;
-      double lengths = 0;
-      for (size_t m = 0; m < count; ++m) lengths += a[m] * std::sqrt(dot(t + m * d, t + m * d));
+      double lengths = 0, terms = 0;
+      for (size_t m = 0; m < count; ++m) {
+        lengths += a[m] * std::sqrt(dot(t + m * d, t + m * d));
+        terms += a[m] * scale / gDivisor * productTerms(unit, t + m * d);
+      }
+      logitTerms = std::max(logitTerms, terms);
       cancellation = std::max(cancellation, lengths / gDivisor * (lengths / gDivisor));
       logits[tile] = scale * along;
       for (size_t m = 0; m < count; ++m)
@@ -155,9 +158,9 @@ inline void Attention::run() {
       for (size_t m = 0; m < count; ++m) mean += a[m] * (da[m] = dot(dg.data(), t + m * d));
       for (size_t m = 0; m < count; ++m) {
         const double ds = a[m] * (da[m] - mean) / root;
-        const double terms =
-            scale * std::abs(dz) / gDivisor * scoreTerms(unit, g, along / gDivisor, t + m * d);
-        attentionTerms = std::max(attentionTerms, a[m] * terms / root);
+        const double projected = std::abs(along / gDivisor * dot(g.data(), t + m * d));
+        const double flows = scale * std::abs(dz) / gDivisor * (productTerms(unit, t + m * d) + projected);
+        attentionTerms = std::max(attentionTerms, a[m] * flows / root);
         const size_t row = (c * perClass + m) * d;
         for (size_t i = 0; i < d; ++i) {
           dq[b * d + i] += ds * k[row + i];

@@ -135,7 +135,7 @@ void noiseStaysInItsBox() {
   for (float& radius : radii) radius = 1;
   CHECK_OK(vlltr::fillNoise(box));
   const float first = static_cast<float>(words[0] >> 6 & 4095),
-              second = static_cast<float>((words[0] >> 6) + 3072 & 4095);
+              second = static_cast<float>(((words[0] >> 6) + 3072) & 4095);
   CHECK(view[size * 3 + 9] == first && view[size * 3 + 10] == second);
   box.width = 3;
   checkRefused(vlltr::fillNoise(box), "outside");
