@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join, relative } from 'node:path';
 import { check, VlltrError } from '../errors.js';
+import { isFolder } from '../files/folder.js';
 import { SPLITS, type Split } from './formats/listing.js';
 
 /** Extensions of the pictures that sharp's prebuilt library reads. */
@@ -30,7 +31,7 @@ async function list(dir: string): Promise<Dirent[]> {
 }
 
 /** Folders, links to folders included. A broken link counts as a file, which is then reported as unreadable. */
-async function isFolder(entry: Dirent, path: string): Promise<boolean> {
+async function isFolderEntry(entry: Dirent, path: string): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry.isDirectory();
   const target = await stat(path).catch(() => undefined);
   return target?.isDirectory() ?? false;
@@ -43,7 +44,7 @@ async function filesBelow(dir: string, above: readonly string[] = []): Promise<s
   const files: string[] = [];
   for (const entry of await list(dir)) {
     const path = join(dir, entry.name);
-    if (await isFolder(entry, path)) files.push(...(await filesBelow(path, [...above, here])));
+    if (await isFolderEntry(entry, path)) files.push(...(await filesBelow(path, [...above, here])));
     else files.push(path);
   }
   return files;
@@ -51,21 +52,17 @@ async function filesBelow(dir: string, above: readonly string[] = []): Promise<s
 
 /** Lists `DIR/train`, `DIR/val`, `DIR/test`. Hidden files are left out, links followed, folders in a class searched. */
 export async function listFolder(dir: string): Promise<FolderListing> {
-  const isDirectory = await stat(dir).then(
-    (s) => s.isDirectory(),
-    () => false,
-  );
-  check(isDirectory, 'ERR_DATA', () => `${dir} is no folder; expected one that holds train/<class>/pictures`);
+  check(isFolder(dir), 'ERR_DATA', () => `${dir} is no folder; expected one that holds train/<class>/pictures`);
   const listing: FolderListing = { dir, splits: {}, ignored: [] };
   const top = await list(dir);
   for (const split of SPLITS) {
     const root = join(dir, split);
     const entry = top.find((e) => e.name === split);
-    if (!entry || !(await isFolder(entry, root))) continue;
+    if (!entry || !(await isFolderEntry(entry, root))) continue;
     const classes = new Map<string, string[]>();
     for (const item of await list(root)) {
       const path = join(root, item.name);
-      if (!(await isFolder(item, path))) {
+      if (!(await isFolderEntry(item, path))) {
         listing.ignored.push(relative(dir, path));
         continue;
       }

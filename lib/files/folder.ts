@@ -1,5 +1,20 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { isMissing } from './missing.js';
+
+/**
+ * Whether a folder is at a path, links being followed.
+ * @throws the file system's error where it cannot tell
+ */
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
 
 /**
  * Makes a folder and those above it that are missing. Node's own recursion calls a read-only file system a missing folder,
@@ -12,17 +27,20 @@ export async function makeFolder(path: string): Promise<void> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const above = dirname(resolve(path));
-    if (code === 'ENOENT' && above !== resolve(path) && !(await isFolder(above))) {
+    if (code === 'ENOENT' && above !== resolve(path) && !isMade(above)) {
       await makeFolder(above);
       return makeFolder(path);
     }
     // Somebody else may have made it meanwhile.
-    if (!(await isFolder(path))) throw error;
+    if (!isMade(path)) throw error;
   }
 }
 
-const isFolder = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+/** Where the system cannot tell, what it said of making the folder is the reason. */
+function isMade(path: string): boolean {
+  try {
+    return isFolder(path);
+  } catch {
+    return false;
+  }
+}

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, realpath, stat, symlink } from 'node:fs/promises';
+import { mkdir, readdir, realpath, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isFolder } from '../files/folder.js';
 
 /**
  * Where libraries must be found besides the folder of their own wheel, because who opens them has no run path there:
@@ -36,7 +37,7 @@ export async function linkCudaLibraries(nvidia: string): Promise<string[]> {
 export async function mirrorCuda(nvidia: string, mirror: string): Promise<void> {
   for (const entry of await readdir(nvidia)) {
     const wheel = await realpath(join(nvidia, entry));
-    if (!(await stat(wheel)).isDirectory()) continue;
+    if (!isFolder(wheel)) continue;
     await mkdir(join(mirror, entry), { recursive: true });
     for (const name of await readdir(wheel)) {
       const target = join(mirror, entry, name);

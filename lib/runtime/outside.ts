@@ -1,3 +1,6 @@
+/** Why no step is captured with kernels node. */
+export const COMPUTED_OUTSIDE = 'kernels node compute outside TensorFlow';
+
 let reading = false;
 
 /** Whether one of the package's own ops reads its inputs, to compute outside TensorFlow. */

@@ -1,11 +1,22 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { makeFolder } from '../../lib/files/folder.js';
+import { isFolder, makeFolder } from '../../lib/files/folder.js';
 
 const root = mkdtempSync(join(tmpdir(), 'vl-ltr-folder-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+it('a folder is told from a file and from nothing, links being followed', () => {
+  writeFileSync(join(root, 'plain'), '');
+  symlinkSync(root, join(root, 'link'));
+  symlinkSync(join(root, 'gone'), join(root, 'broken'));
+  symlinkSync('circle', join(root, 'circle'));
+  expect(
+    ['', 'link', 'plain', 'broken', 'none', join('plain', 'below')].map((name) => isFolder(join(root, name))),
+  ).toEqual([...[true, true], ...[false, false, false, false]]);
+  expect(() => isFolder(join(root, 'circle'))).toThrow(/ELOOP/);
+});
 
 describe('a folder and those above it', () => {
   it('is made, also by many at once, and left as it is where it is there', async () => {

@@ -1,9 +1,10 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { LoadedClip } from '../../clip/checkpoint/index.js';
 import { modelFileIn } from '../../clip/checkpoint/open.js';
 import type { LongTailData } from '../../data/types.js';
 import { VlltrError } from '../../errors.js';
+import { isFolder } from '../../files/folder.js';
 import type { PaperPreset } from '../../presets/paper/index.js';
 import { tf } from '../../runtime/tf.js';
 import { anchorInfo, fileDigest, loadAnchors } from '../../stages/anchorFile.js';
@@ -27,7 +28,7 @@ export interface AnchorPlan {
 
 /** The stage-1 run that is continued, where --from is a folder. */
 export function stage1Folder({ from }: FinetuneCommand): string | undefined {
-  return from !== undefined && existsSync(from) && statSync(from).isDirectory() ? resolve(from) : undefined;
+  return from !== undefined && isFolder(from) ? resolve(from) : undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describeCards } from '../../runtime/cards.js';
 import { type Diagnosis, diagnose } from '../../runtime/doctor.js';
+import { COMPUTED_OUTSIDE } from '../../runtime/outside.js';
 import { print } from '../terminal.js';
 
 /** The lines of `vl-ltr doctor`: a name and a value each, then what is missing. */
@@ -30,9 +31,7 @@ export function format(found: Diagnosis): string {
 
 function describeSteps({ capture, kernels }: Diagnosis): string {
   if (!capture) return 'op by op';
-  return kernels === 'node'
-    ? 'op by op: kernels node compute outside TensorFlow'
-    : 'captured: one TensorFlow function each';
+  return kernels === 'node' ? `op by op: ${COMPUTED_OUTSIDE}` : 'captured: one TensorFlow function each';
 }
 
 function describeGpu({ gpu }: Diagnosis): string {

@@ -1,8 +1,9 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type LoadedClip, saveClip } from '../../clip/checkpoint/index.js';
 import { check } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
+import { isFolder } from '../../files/folder.js';
 import { writeNpy } from '../../files/npy.js';
 import { ready } from '../../runtime/ready.js';
 import { tf } from '../../runtime/tf.js';
@@ -69,7 +70,7 @@ async function exportClip(
   dtype: 'F32' | 'F16',
 ): Promise<Exported | undefined> {
   const file = join(run, 'anchors.safetensors');
-  const anchored = statSync(run).isDirectory() && existsSync(file);
+  const anchored = isFolder(run) && existsSync(file);
   if (anchored) {
     const own = (await anchorInfo(file)).model === (await fileDigest(model.path));
     check(own, 'ERR_CHECKPOINT', () => {

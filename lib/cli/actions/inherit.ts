@@ -1,9 +1,10 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { unlike } from '../../data/formats/detect.js';
 import type { Format } from '../../data/formats/listing.js';
 import { check } from '../../errors.js';
 import { readJson } from '../../files/atomic.js';
+import { isFolder } from '../../files/folder.js';
 import { nearPath } from '../../files/nearPath.js';
 import { type PaperPreset, paperPreset } from '../../presets/paper/index.js';
 import { type DataFlags, givenData } from '../dataFlags.js';
@@ -34,7 +35,7 @@ const MEANT = ['authorsText', 'shots'] as const;
 /** config.json of a run, named by its folder or its model file. */
 async function runData(run: string | undefined): Promise<RunData> {
   if (run === undefined || !existsSync(run)) return {};
-  const path = join(statSync(run).isDirectory() ? run : dirname(run), 'config.json');
+  const path = join(isFolder(run) ? run : dirname(run), 'config.json');
   const found = existsSync(path) ? await readJson<RunData>(path) : {};
   // Models of other programs have a config.json, too.
   return typeof found.command === 'string' ? found : {};
@@ -42,7 +43,7 @@ async function runData(run: string | undefined): Promise<RunData> {
 
 /** Whether a folder is that of a run of ours, rather than of a model that another program keeps there. */
 export const isRunFolder = async (path: string): Promise<boolean> =>
-  (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false) && (await runData(path)).command !== undefined;
+  isFolder(path) && (await runData(path)).command !== undefined;
 
 const shown = (how: object): string =>
   Object.entries(how)

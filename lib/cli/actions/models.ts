@@ -1,9 +1,10 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type LoadedClip, loadClip } from '../../clip/checkpoint/index.js';
 import { modelFileIn } from '../../clip/checkpoint/open.js';
 import type { LongTailData } from '../../data/types.js';
 import { check, VlltrError } from '../../errors.js';
+import { isFolder } from '../../files/folder.js';
 import { nearPath } from '../../files/nearPath.js';
 import { inspectSafetensors } from '../../files/safetensors.js';
 import { shippedTeacher } from '../../presets/teacher.js';
@@ -21,7 +22,7 @@ const KINDS: Record<string, string> = {
 /** The model file that a run folder or a file name means. @throws VlltrError ERR_DATA */
 export function modelPath(path: string, what: string): string {
   check(existsSync(path), 'ERR_DATA', () => `${path} does not exist; expected ${what}${nearPath(path)}`);
-  if (!statSync(path).isDirectory()) return path;
+  if (!isFolder(path)) return path;
   const file = modelFileIn(path);
   check(file, 'ERR_DATA', () => {
     const begun = existsSync(join(path, 'config.json'));

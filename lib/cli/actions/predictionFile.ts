@@ -1,8 +1,9 @@
-import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { appendFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { check } from '../../errors.js';
 import { PARTIAL_SUFFIX as PARTIAL, writeAtomic, writing } from '../../files/atomic.js';
+import { isFolder } from '../../files/folder.js';
 import { suggestion } from '../../near.js';
 import { holdOut } from './runLock.js';
 
@@ -35,7 +36,7 @@ export class PredictionFile {
    *   ERR_IO where the file system refuses
    */
   static async open(flags: PredictionFileFlags, about: object, chunk: number): Promise<PredictionFile> {
-    check(!statSync(flags.out, { throwIfNoEntry: false })?.isDirectory(), 'ERR_USAGE', () => {
+    check(!isFolder(flags.out), 'ERR_USAGE', () => {
       return `--out ${flags.out} is a folder; expected a file for the predictions`;
     });
     const { out, resume } = flags;

@@ -1,8 +1,9 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check } from '../../errors.js';
 import { readJson, writeJson } from '../../files/atomic.js';
+import { isFolder } from '../../files/folder.js';
 import { runtime } from '../../runtime/ready.js';
 import { UNREADABLE_FILE } from '../../stages/unreadable.js';
 import { checkpointFolder } from '../../training/loop.js';
@@ -54,8 +55,7 @@ const seedFolders = async (dir: string): Promise<string[]> =>
 
 /** Refuses a file where the folder of a run is wanted. @throws VlltrError ERR_USAGE */
 export function refuseFile(run: string): void {
-  const found = statSync(run, { throwIfNoEntry: false });
-  check(!found || found.isDirectory(), 'ERR_USAGE', () => `--run ${run} is a file; expected a folder`);
+  check(isFolder(run) || !existsSync(run), 'ERR_USAGE', () => `--run ${run} is a file; expected a folder`);
 }
 
 /**

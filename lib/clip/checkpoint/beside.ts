@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { check, VlltrError } from '../../errors.js';
+import { isFolder } from '../../files/folder.js';
 import { shown } from '../../files/shown.js';
 import type { Activation } from '../config.js';
 import type { Dialect } from './names.js';
@@ -29,7 +30,7 @@ type Json = Record<string, unknown>;
  * @throws VlltrError ERR_CHECKPOINT where it asks for what this package does not compute
  */
 export async function configBeside(path: string, dialect: Dialect): Promise<BesideConfig | undefined> {
-  const folder = statSync(path).isDirectory() ? path : dirname(path);
+  const folder = isFolder(path) ? path : dirname(path);
   const file = join(folder, dialect === 'openai' ? 'open_clip_config.json' : 'config.json');
   if (!existsSync(file)) return undefined;
   const json = await readObject(file);

@@ -1,6 +1,7 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { check, VlltrError } from '../../errors.js';
+import { isFolder } from '../../files/folder.js';
 import { openFile, readFully } from '../../files/readFully.js';
 import { openSafetensors, openShards } from '../../files/safetensorsSource.js';
 import type { TensorSource } from '../../files/tensorSource.js';
@@ -26,7 +27,7 @@ export const modelFileIn = (folder: string): string | undefined =>
  */
 export async function openTensors(path: string): Promise<TensorSource> {
   check(existsSync(path), 'ERR_CHECKPOINT', () => `${path} does not exist; expected a checkpoint`);
-  const file = statSync(path).isDirectory() ? modelFileIn(path) : path;
+  const file = isFolder(path) ? modelFileIn(path) : path;
   check(file, 'ERR_CHECKPOINT', () => `${path} holds no model; expected ${MODEL_FILES.join(' or ')}`);
   if (file.endsWith('.index.json')) return openShards(file);
   const head = await firstBytes(file);

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { check, VlltrError } from '../../errors.js';
+import { isFolder } from '../../files/folder.js';
 import { nearPath } from '../../files/nearPath.js';
 import { dataElsewhere } from './elsewhere.js';
 import { FORMATS, type Format, SPLITS, type Split } from './listing.js';
@@ -71,7 +72,7 @@ function cocoFiles(dir: string): SplitFiles {
 function look(dir: string, format: Format): Source | undefined {
   switch (format) {
     case 'folder':
-      return existsSync(join(dir, 'train')) && statSync(join(dir, 'train')).isDirectory() ? { format, dir } : undefined;
+      return isFolder(join(dir, 'train')) ? { format, dir } : undefined;
     case 'inaturalist-2018': {
       const json = existing(dir, INAT_FILES);
       // The authors' instructions call it val.json.
@@ -118,8 +119,7 @@ const PUBLISHED_FORMATS = { 'imagenet-lt': 'list', 'places-lt': 'list', 'inatura
 
 /** Why data is not laid out as a published data set is; undefined where it is, or where there is none. */
 export function unlike(path: string, format: keyof typeof PUBLISHED_FORMATS): string | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  const fits = !found || (found.isDirectory() ? look(path, format) : kindOf(path) === PUBLISHED_FORMATS[format]);
+  const fits = isFolder(path) ? look(path, format) : !existsSync(path) || kindOf(path) === PUBLISHED_FORMATS[format];
   return fits ? undefined : `${path} has no data of the format ${format} (${LOOKS[format]})`;
 }
 
@@ -159,7 +159,7 @@ export function detect(path: string, asked?: Format): Source {
     () =>
       `${path} does not exist; expected a folder that holds ${LOOKS.folder}, or another known layout${nearPath(path)}`,
   );
-  if (!found.isDirectory()) return ofFile(path, asked);
+  if (!isFolder(path)) return ofFile(path, asked);
   if (asked !== undefined) {
     const source = look(path, asked);
     if (source) return source;

@@ -1,9 +1,8 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { isFolder } from '../../files/folder.js';
 import { isPictureName } from '../folderListing.js';
 import { SPLITS } from './listing.js';
-
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /** Names in a folder, hidden ones left out; none where it cannot be read. */
 function names(dir: string): string[] {

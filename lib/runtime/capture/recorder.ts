@@ -1,6 +1,6 @@
 import { VlltrError } from '../../errors.js';
 import { isCalledByName } from '../fused.js';
-import { isReadOutside } from '../outside.js';
+import { COMPUTED_OUTSIDE, isReadOutside } from '../outside.js';
 import type { TensorFlowBackend, TensorFlowBinding, TensorMetadata } from '../tensorflow.js';
 import { tf } from '../tf.js';
 import { FunctionGraph } from './graph.js';
@@ -266,7 +266,7 @@ export class Recorder {
 }
 
 const computedOutside = (): VlltrError =>
-  new VlltrError('ERR_CAPTURE', 'kernels node compute outside TensorFlow, so the step cannot be captured');
+  new VlltrError('ERR_CAPTURE', `${COMPUTED_OUTSIDE}, so the step cannot be captured`);
 
 /** TF_DataType, or undefined for a type that a function is not given. */
 function dataType(binding: TensorFlowBinding, dtype: tf.DataType): number | undefined {
