@@ -23,15 +23,14 @@ export function isFolder(path: string): boolean {
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path);
+    await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      const above = dirname(resolve(path));
+      if (above !== resolve(path) && !isMade(above)) await makeFolder(above);
+      await mkdir(path); // somebody else may have made the one above meanwhile
+    });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const above = dirname(resolve(path));
-    if (code === 'ENOENT' && above !== resolve(path) && !isMade(above)) {
-      await makeFolder(above);
-      return makeFolder(path);
-    }
-    // Somebody else may have made it meanwhile.
+    // Or this one.
     if (!isMade(path)) throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { isFolder, makeFolder } from '../../lib/files/folder.js';
 
@@ -24,6 +24,11 @@ describe('a folder and those above it', () => {
     await Promise.all(Array.from({ length: 8 }, () => makeFolder(deep)));
     await makeFolder(deep);
     expect(statSync(deep).isDirectory()).toBe(true);
+    for (let turn = 0; turn < 20; turn++) {
+      const chain = join(root, `turn-${turn}`, 'a', 'b');
+      await Promise.all([chain, dirname(chain), chain, dirname(dirname(chain))].map(makeFolder));
+      expect(isFolder(chain)).toBe(true);
+    }
   });
 
   it('is refused where a file is in its place or above it', async () => {
