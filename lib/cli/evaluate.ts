@@ -19,9 +19,10 @@ export function register(program: Command): void {
       `
 Rows: visual, text, both (α·softmax of the one + (1−α)·softmax of the other), or baseline for a vision-only model; by the
 class texts for a stage-1 run or any CLIP model: class-mean (CLIP's zero-shot), nearest-sentence, five-nearest.
-Two tables: over pictures (the authors' convention) and the mean over classes (LIFT's). Shot groups go by the
-training counts that the model saw; what its training held out of train (--hold-out) is val. The folder of a run
-gets evaluation-<split>.json (with --five-crop: evaluation-<split>-five-crop.json) and a new report.html; beside a model of other origin nothing is written.
+Two tables: over pictures (the authors' convention) and the mean over classes (LIFT's); one where both say the same, as
+where every class has as many pictures. Shot groups go by the training counts that the model saw; what its training held
+out of train (--hold-out) is val. The folder of a run gets evaluation-<split>.json (with --five-crop:
+evaluation-<split>-five-crop.json) and a new report.html; beside a model of other origin nothing is written.
 
   vl-ltr evaluate pictures --run runs/stage2
   vl-ltr evaluate pictures --run runs/stage2 --baseline runs/baseline --split val --json`,

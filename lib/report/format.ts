@@ -10,6 +10,20 @@ export const COLUMN_TITLES: Record<Column, string> = { all: 'All', many: 'Many',
 export const percent = (value: number | null | undefined): string =>
   typeof value === 'number' && Number.isFinite(value) ? value.toFixed(1) : '–';
 
+type Figures = Pick<ResultRow, Column>;
+
+/** Less than is ever shown, and more than means over seeds are rounded to. */
+const SAME = 1e-3;
+
+/** Whether rows have the same figures by both conventions: they do where every class has as many pictures as any other. */
+export const conventionsAgree = (pooled: readonly Figures[], byClassMean: readonly Figures[]): boolean =>
+  pooled.every((row, i) =>
+    COLUMNS.every((column) => {
+      const [a, b] = [row[column], byClassMean[i]?.[column]];
+      return a === b || (typeof a === 'number' && typeof b === 'number' && Math.abs(a - b) < SAME);
+    }),
+  );
+
 /** A number with its sign, a true minus among them. */
 export function signed(value: number, digits = 1): string {
   const text = Math.abs(value).toFixed(digits);

@@ -4,6 +4,7 @@ import {
   capitalised,
   classesPerColumn,
   comparisons,
+  conventionsAgree,
   difference,
   groupRange,
   percent,
@@ -63,11 +64,15 @@ function table(data: ReportData, rows: readonly ResultRow[], caption: string): H
   }</table></div>`;
 }
 
-/** Both conventions' tables. */
+/** Both conventions' tables, or one where they give the same figures. */
 export function results(data: ReportData): Html | undefined {
-  if (data.rows.length === 0) return undefined;
-  return html`<div class="tables">${table(data, data.rows, `Over all ${splitName(data)} pictures`)}${
-    data.rowsByClassMean && data.rowsByClassMean.length > 0 && table(data, data.rowsByClassMean, 'Mean over classes')
+  const { rows, rowsByClassMean = [] } = data;
+  if (rows.length === 0) return undefined;
+  const other = rowsByClassMean.length > 0;
+  const same = other && conventionsAgree(rows, rowsByClassMean);
+  const pooled = `Over all ${splitName(data)} pictures${same ? '; as the mean over classes the same' : ''}`;
+  return html`<div class="tables">${table(data, rows, pooled)}${
+    other && !same && table(data, rowsByClassMean, 'Mean over classes')
   }</div>
 <p class="note">By training pictures of a class: many-shot ${groupRange('many', data.shots)}, medium-shot ${groupRange('medium', data.shots)},
 few-shot ${groupRange('few', data.shots)}. Bold: the best of a column.</p>`;

@@ -240,6 +240,20 @@ describe('report', () => {
     expect(page).not.toContain('Mean over classes');
   });
 
+  it('has one table of results where both conventions give the same figures', async () => {
+    const sample = sampleReport(40);
+    const tables = async (rowsByClassMean: typeof sample.rows) => {
+      const page = await renderReport({ ...sample, rowsByClassMean });
+      return [...page.matchAll(/<caption>(.*?)<\/caption>/g)].map(([, caption]) => caption);
+    };
+    // Means over seeds are rounded each by itself.
+    const same = sample.rows.map((row) => ({ ...row, all: row.all! + 1e-4 }));
+    expect(await tables(same)).toEqual(['Over all test pictures; as the mean over classes the same']);
+    const two = ['Over all test pictures', 'Mean over classes'];
+    expect(await tables(sample.rows.map((row, i) => (i ? row : { ...row, few: row.few! - 0.01 })))).toEqual(two);
+    expect(await tables(sample.rows.map((row, i) => (i ? row : { ...row, few: null })))).toEqual(two);
+  });
+
   it('shows a dash where a group or a class has no test picture', async () => {
     const sample = sampleReport(40);
     const rows = sample.rows.map((r) => ({ ...r, many: null }));

@@ -1,3 +1,4 @@
+import type { Column } from '../../report/format.js';
 import type { ResultRow } from '../../report/types.js';
 import type { ShotAccuracy } from '../../stages/accuracy.js';
 import type { ComparisonRow } from '../../stages/comparison.js';
@@ -20,10 +21,8 @@ export interface Summary {
   seeds: { seed: number; alpha: number; results: ResultRow[] }[];
 }
 
-const KEYS = ['all', 'many', 'medium', 'few'] as const;
-
 function row(name: string, accuracies: ShotAccuracy[]): ResultRow {
-  const mean = (key: (typeof KEYS)[number]): number | null => {
+  const mean = (key: Column): number | null => {
     const values = accuracies.map((a) => a[key]).filter((x) => x !== null);
     return values.length ? rounded(values.reduce((a, b) => a + b, 0) / values.length) : null;
   };

@@ -1,24 +1,22 @@
-import { percent } from '../../report/format.js';
+import { COLUMNS, conventionsAgree, percent } from '../../report/format.js';
 import type { ShotAccuracy } from '../../stages/accuracy.js';
 import type { EvaluationRow } from '../../stages/evaluation.js';
 import { table } from '../terminal.js';
 
-const GROUPS = ['all', 'many', 'medium', 'few'] as const;
+const cells = (accuracy: ShotAccuracy): string[] => COLUMNS.map((group) => percent(accuracy[group]));
 
-const cells = (accuracy: ShotAccuracy): string[] => GROUPS.map((group) => percent(accuracy[group]));
-
-/** Accuracies by shot group in both conventions, as people read them. */
+/** Accuracies by shot group in both conventions, as people read them: one table where they give the same figures. */
 export function accuracyTables(rows: readonly EvaluationRow[]): string {
+  const means = rows.map(({ byClassMean }) => byClassMean);
+  const convention = (name: string, of: readonly ShotAccuracy[]): string =>
+    table(
+      [name, ...COLUMNS],
+      of.map((accuracy, i) => [rows[i]!.name, ...cells(accuracy)]),
+    );
   return [
-    table(
-      ['top-1, %, over pictures', ...GROUPS],
-      rows.map((row) => [row.name, ...cells(row)]),
-    ),
+    convention('top-1, %, over pictures', rows),
     '',
-    table(
-      ['mean over classes', ...GROUPS],
-      rows.map((row) => [row.name, ...cells(row.byClassMean)]),
-    ),
+    conventionsAgree(rows, means) ? 'mean over classes: the same' : convention('mean over classes', means),
   ].join('\n');
 }
 
@@ -33,7 +31,7 @@ export const rounded = (percent: number | null): number | null =>
   percent === null ? null : Math.round(percent * 1e4) / 1e4;
 
 const groups = (accuracy: ShotAccuracy): ShotAccuracy =>
-  Object.fromEntries(GROUPS.map((group) => [group, rounded(accuracy[group])])) as unknown as ShotAccuracy;
+  Object.fromEntries(COLUMNS.map((group) => [group, rounded(accuracy[group])])) as unknown as ShotAccuracy;
 
 export function summaryRow(row: EvaluationRow): SummaryRow {
   return { name: row.name, ...groups(row), byClassMean: groups(row.byClassMean) };
