@@ -1,9 +1,23 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { percent } from '../../lib/report/format.js';
 import { cli } from '../support/cli.js';
 import { COLOURS, writePictures } from '../support/pictures.js';
 import { FAST, workspace } from '../support/workspace.js';
+
+/** Captions and row names of a report's tables of results. */
+const shotTables = (page: string): string[] =>
+  [...page.matchAll(/<caption>(.*?)<\/caption>[\s\S]*?<tbody>([\s\S]*?)<\/tbody>/g)].map(
+    ([, caption, body]) =>
+      `${caption}: ${[...body!.matchAll(/<th scope="row">(.*?)<\/th>/g)].map(([, name]) => name).join(', ')}`,
+  );
+
+/** The figures of a row. */
+const tableRow = (page: string, name: string): string[] =>
+  [...(page.split(`<th scope="row">${name}</th>`)[1] ?? '').split('</tr>')[0]!.matchAll(/>([\d.–]+)</g)].map(
+    ([, figure]) => figure!,
+  );
 
 const { at, json, from, fill } = workspace('cli');
 beforeAll(async () => {
@@ -28,7 +42,18 @@ describe("a user's own pictures, from a model made on the spot", () => {
     expect(stage1.rows[0].all).toBeGreaterThan(start.rows[0].all);
     expect(stage1.rows[0].byClassMean.all).toBeGreaterThan(60);
     expect(json('s1', 'config.json').options.sampler).toBe('sqrt');
-    expect(existsSync(at('s1', 'report.html'))).toBe(true);
+    const page = readFileSync(at('s1', 'report.html'), 'utf8');
+    expect(shotTables(page)).toEqual([
+      'Over all test pictures; as the mean over classes the same: before (zero-shot), class-mean, nearest-sentence, five-nearest',
+    ]);
+    const row = tableRow(page, 'class-mean');
+    expect(row).toEqual(['all', 'many', 'medium', 'few'].map((group) => percent(stage1.rows[0][group])));
+    expect(page).toContain(`${stage1.textToImage.toFixed(1)} % of the sentences`);
+    const val = await cli(['evaluate', at('split'), '--run', at('s1'), '--split', 'val']);
+    expect(val.code, val.stderr).toBe(0);
+    expect(shotTables(readFileSync(at('s1', 'report.html'), 'utf8'))).toEqual([
+      'Over all validation pictures; as the mean over classes the same: class-mean, nearest-sentence, five-nearest',
+    ]);
   });
 
   it('anchors are listed by class, the least loss first', async () => {

@@ -105,6 +105,7 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
           : []),
       ],
       rows,
+      split,
       inspection: classifier && (await inspect(data, classifier, baseline, { split })),
       stage1: existsSync(config) ? (await readJson<{ stage1?: string }>(config)).stage1 : undefined,
     });

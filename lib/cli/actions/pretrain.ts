@@ -29,7 +29,7 @@ import { openData } from './openData.js';
 import { sayPresetNotes } from './presetNotes.js';
 import { showTraining } from './progress.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
-import { writeRunReport } from './runReport.js';
+import { type RunReport, writeRunReport } from './runReport.js';
 import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
 import { told } from './told.js';
 import { trainingSeconds } from './trainingSeconds.js';
@@ -156,6 +156,7 @@ export async function run(argument: string | undefined, options: PretrainCommand
     evaluations: {},
   };
   const shown: string[] = [];
+  let reported: Pick<RunReport, 'rows' | 'split' | 'facts'> | undefined;
   // A corpus takes as long as an epoch of pictures: each model reads it once, whatever the number of splits.
   const measured = data.val || data.test;
   const texts = measured && [unitSentences(own, start.params, bank), unitSentences(own, params, bank)];
@@ -165,11 +166,15 @@ export async function run(argument: string | undefined, options: PretrainCommand
     const before = await evaluateByText(start, bank, images, grouping, texts?.[0]);
     const after = await evaluateByText({ config: own, params }, bank, images, grouping, texts?.[1]);
     summary.evaluations[split] = { start: summarised(before), stage1: summarised(after) };
-    shown.push(`${data.name}, ${split}`, accuracyTables(named(before, after)), textToImage(before, after), '');
+    const rows = named(before, after);
+    const found = textToImage(before, after);
+    shown.push(`${data.name}, ${split}`, accuracyTables(rows), `text → image: ${found}`, '');
+    // Test, or val where there is none, as in stage 2's report.
+    reported = { rows, split, facts: [['text → image', found]] };
   }
   await writeJson(join(flags.run, 'summary.json'), summary);
   tf.dispose([start.params, teacher.params, params]);
-  await writeRunReport(flags.run, { title: `Stage 1 on ${data.name}`, bounds: data.shots });
+  await writeRunReport(flags.run, { title: `Stage 1 on ${data.name}`, bounds: data.shots, ...reported });
   if (flags.json) print(summary);
   else print(shown.join('\n') || `${data.name} has neither val nor test: stage 1 could not be evaluated`);
   say(`${join(flags.run, 'model.safetensors')}; next: vl-ltr finetune ${dataArgument} --from ${flags.run} --run DIR`);
@@ -185,8 +190,9 @@ const named = (before: Stage1Evaluation, after: Stage1Evaluation) => [
   ...after.rows,
 ];
 
+/** How many sentences' nearest picture is of their class. */
 const textToImage = (before: Stage1Evaluation, after: Stage1Evaluation): string =>
-  `text → image: ${after.textToImage.toFixed(1)} % of the sentences (before: ${before.textToImage.toFixed(1)} %)`;
+  `${after.textToImage.toFixed(1)} % of the sentences (before: ${before.textToImage.toFixed(1)} %)`;
 
 /** One line: how many classes, pictures and sentences, and whether sentences were cut. */
 export function describe(data: LongTailData, bank: TextBank): string {

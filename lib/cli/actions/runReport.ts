@@ -15,6 +15,8 @@ export interface RunReport {
   bounds: ShotBounds;
   facts?: [label: string, value: string][];
   rows?: (ShotAccuracy & { name: string; byClassMean: ShotAccuracy })[];
+  /** Split whose pictures the rows are of; default: the inspection's. */
+  split?: 'val' | 'test';
   inspection?: Inspection;
   /** Folder of the stage-1 run this one continues; its curves come first. */
   stage1?: string;
@@ -39,7 +41,7 @@ async function curves(dir: string): Promise<ReportData['curves']> {
 
 /** Writes report.html into a run folder. */
 export async function writeRunReport(dir: string, report: RunReport): Promise<void> {
-  const { rows = [], inspection, stage1 } = report;
+  const { rows = [], inspection, split = inspection?.split, stage1 } = report;
   const path = join(dir, 'config.json');
   const config = existsSync(path) ? await readJson<Record<string, unknown>>(path) : undefined;
   const before = stage1 ? await curves(stage1) : [];
@@ -63,7 +65,7 @@ export async function writeRunReport(dir: string, report: RunReport): Promise<vo
     rows: rows.map((row) => resultRow(row.name, row)),
     rowsByClassMean: rows.map((row) => resultRow(row.name, row.byClassMean)),
     method: inspection?.method,
-    split: inspection?.split,
+    split,
     shots: report.bounds,
     curves: all,
     classes: inspection?.classes ?? [],
