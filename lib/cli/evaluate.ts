@@ -12,6 +12,10 @@ export function register(program: Command): void {
     .addOption(new Option('--split <name>', 'which pictures').choices(['test', 'val']).default('test'))
     .option('--baseline <dir>', 'a vision-only run to set beside it, in the table and in the report')
     .option('--five-crop', 'five views of each picture, four corners and the centre: the mean of their logits')
+    .option(
+      '--skip-unreadable',
+      'evaluate without the pictures that cannot be read, and say how many (default: an error)',
+    )
     .option('--json', 'print everything, the accuracy of every class included, as JSON');
   workersFlag(dataFlags(command))
     .addHelpText(
@@ -23,6 +27,8 @@ Two tables: over pictures (the authors' convention) and the mean over classes (L
 where every class has as many pictures. Shot groups go by the training counts that the model saw; what its training held
 out of train (--hold-out) is val. The folder of a run gets evaluation-<split>.json (with --five-crop:
 evaluation-<split>-five-crop.json) and a new report.html; beside a model of other origin nothing is written.
+A picture that cannot be read is an error that names all such: accuracies of fewer pictures are not those of the split.
+With --skip-unreadable the others are evaluated; terminal, report and JSON say of how many, "leftOut" in the JSON which not.
 
   vl-ltr evaluate pictures --run runs/stage2
   vl-ltr evaluate pictures --run runs/stage2 --baseline runs/baseline --split val --json`,

@@ -56,8 +56,8 @@ export class PictureFiles implements ImageSource {
     return out;
   }
 
-  get unreadable(): readonly string[] {
-    return this.loading.replacements?.names ?? [];
+  get unreadable(): readonly string[] | undefined {
+    return this.loading.replacements?.names;
   }
 
   async recall(names: readonly string[]): Promise<void> {

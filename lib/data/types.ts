@@ -24,7 +24,7 @@ export interface ImageSource {
    * function of the arguments and the files. Absent where the pictures lie in memory: views are then made of `read`.
    */
   views?(indices: ArrayLike<number>, to: number, view: View): Promise<Views>;
-  /** Names of the pictures met so far that cannot be read; training replaced them. */
+  /** Names of the pictures met so far that cannot be read; training replaced them. Absent where none are replaced. */
   readonly unreadable?: readonly string[];
   /**
    * Counts pictures, by name, as met by an earlier process of the same run; they are read all the same.

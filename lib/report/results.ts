@@ -70,7 +70,8 @@ export function results(data: ReportData): Html | undefined {
   if (rows.length === 0) return undefined;
   const other = rowsByClassMean.length > 0;
   const same = other && conventionsAgree(rows, rowsByClassMean);
-  const pooled = `Over all ${splitName(data)} pictures${same ? '; as the mean over classes the same' : ''}`;
+  const which = data.leftOut ? `the readable ${splitName(data)}` : `all ${splitName(data)}`;
+  const pooled = `Over ${which} pictures${same ? '; as the mean over classes the same' : ''}`;
   return html`<div class="tables">${table(data, rows, pooled)}${
     other && !same && table(data, rowsByClassMean, 'Mean over classes')
   }</div>

@@ -59,6 +59,8 @@ export interface ReportData {
   method?: string;
   /** Split whose pictures all accuracies and examples are of. Default 'test'. */
   split?: 'test' | 'val';
+  /** Pictures of it that all figures are without, since they cannot be read. Default 0. */
+  leftOut?: number;
   shots: { manyAbove: number; fewUpTo: number };
   /** Training curves: lines of one stage each, as metrics.jsonl holds them. */
   curves: { stage: string; metrics: Metrics[] }[];

@@ -1,6 +1,8 @@
 import type { ClipConfig } from '../clip/config.js';
 import { encodeImage, encodeText } from '../clip/model.js';
 import type { ImageSource } from '../data/types.js';
+import { findUnreadable, UnreadablePictures } from '../data/unreadablePictures.js';
+import { VlltrError } from '../errors.js';
 import { type CapturedStep, canCapture } from '../runtime/capture/index.js';
 import { type TensorMap, tf } from '../runtime/tf.js';
 import { type View, viewsEach } from '../training/views.js';
@@ -56,6 +58,7 @@ export const TRAINING_PICTURES: View = { kind: 'clean', standIn: true };
  * Image features of the named pictures, deterministic views each, encoder in eval mode. The next pictures are decoded while
  * those before are encoded.
  * @returns row-major [indices.length, D], with five crops [indices.length, 5, D]; not normalised
+ * @throws UnreadablePictures (ERR_DATA) naming all that cannot be read and are not replaced
  */
 export async function imageFeatures(
   config: ClipConfig,
@@ -82,9 +85,16 @@ export async function imageFeatures(
     loaded.catch(() => {}); // Reported where it is awaited.
     return loaded;
   };
+  /** One that cannot be read is told with all others: whoever mends them need not come back for each. */
+  const told = async (error: unknown): Promise<never> => {
+    const replaced = view.kind === 'clean' && view.standIn && images.unreadable !== undefined;
+    if (replaced || !(error instanceof VlltrError) || error.code !== 'ERR_DATA') throw error;
+    const reasons = await findUnreadable(images, indices, size, view);
+    throw reasons.size > 0 ? new UnreadablePictures(reasons, indices.length) : error;
+  };
   let next = load(0);
   for (let from = 0; next; from += pictures) {
-    const values = await next;
+    const values = await next.catch(told);
     next = load(from + pictures);
     const count = values.length / (size * size * 3);
     const rows = whole ? pictures * each : count;

@@ -231,15 +231,17 @@ describe('models and data that do not fit', () => {
     expect(existsSync(at('z'))).toBe(false);
   });
 
-  it('a picture that cannot be read ends the run by name, and what was trained stays', async () => {
+  it('pictures that cannot be read end the run, all of them named, and what was trained stays', async () => {
     await writePictures(at('torn'), [4, 3, 2], ['train', 'test']);
-    writeFileSync(at('torn', 'test', 'coal', '0.png'), 'no picture');
+    const torn = ['coal', 'grass'].map((label) => at('torn', 'test', label, '0.png'));
+    for (const file of torn) writeFileSync(file, 'no picture');
     const args = ['pretrain', at('torn'), ...from(), '--run', at('torn-run'), '--steps', '3', ...FAST];
     const broken = await cli(args);
     expect(broken.code).toBe(1);
-    expect(broken.stderr).toMatch(/torn\/test\/coal\/0\.png cannot be read/);
+    expect(broken.stderr).toContain('2 of 6 pictures cannot be read:');
+    for (const file of torn) expect(broken.stderr).toContain(`${file} cannot be read: it is no picture`);
     expect(existsSync(at('torn-run', 'model.safetensors'))).toBe(true);
-    rmSync(at('torn', 'test', 'coal', '0.png'));
+    for (const file of torn) rmSync(file);
     const resumed = await cli([...args, '--resume', '--json']);
     expect(resumed.code, resumed.stderr).toBe(0);
     expect(JSON.parse(resumed.stdout).evaluations.test.stage1.rows[0].all).not.toBeNull();

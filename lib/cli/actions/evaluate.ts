@@ -14,6 +14,7 @@ import { print, say } from '../terminal.js';
 import { inherit, isRunFolder } from './inherit.js';
 import { openClassifier } from './models.js';
 import { openData } from './openData.js';
+import { onReadable } from './readablePictures.js';
 import { type AnyModel, fitClasses, heldOutOf, openAny } from './recogniser.js';
 import { evaluationFile } from './runFolder.js';
 import { writeRunReport } from './runReport.js';
@@ -25,6 +26,7 @@ export interface EvaluateCommand extends DataFlags {
   split: 'val' | 'test';
   baseline?: string;
   fiveCrop?: boolean;
+  skipUnreadable?: boolean;
   json?: boolean;
 }
 
@@ -50,6 +52,12 @@ async function rowsOf(
   return (await evaluateByText(model.clip, bank, images, { trainCounts, bounds })).rows;
 }
 
+type Fact = [label: string, value: string];
+
+/** Those that there are. */
+const facts = (...given: (Fact | false | undefined)[]): Fact[] =>
+  given.filter((fact) => fact !== false && fact !== undefined);
+
 /** Runs `vl-ltr evaluate`. */
 export async function run(argument: string | undefined, flags: EvaluateCommand): Promise<void> {
   const { split } = flags;
@@ -66,8 +74,8 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
   });
   const beside = baseline && { kind: 'classifier' as const, ...baseline, classifier: baseline, foreign: false };
   if (beside) fitClasses(beside, data);
-  const images = data[split];
-  check(images, 'ERR_DATA', () => {
+  const all = data[split];
+  check(all, 'ERR_DATA', () => {
     const other = split === 'test' ? 'val' : 'test';
     return `${data.name} has no pictures in its ${split} split${data[other] ? `; it has ${other}: --split ${other}` : ''}`;
   });
@@ -75,21 +83,25 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
   const classifier = model.kind === 'classifier' ? model.classifier : undefined;
   const { alpha, alphaChosenOn } = classifier?.info ?? {};
   const views = flags.fiveCrop ? 'five' : 'clean';
-  const rows = [
-    ...(beside ? await rowsOf(beside, data, images, views) : []),
-    ...(await rowsOf(model, data, images, views)),
-  ];
+  const { images, leftOut, found } = await onReadable(all, flags.skipUnreadable ?? false, async (some) => [
+    ...(beside ? await rowsOf(beside, data, some, views) : []),
+    ...(await rowsOf(model, data, some, views)),
+  ]);
+  const without =
+    leftOut.length === 0 ? undefined : `${leftOut.length} of ${all.length} pictures, which cannot be read`;
   const outcome = {
     data: data.name,
     split,
     pictures: images.length,
+    ...(leftOut.length > 0 && { leftOut }),
     views,
     shots: data.shots,
     ...(alpha !== undefined && { alpha, alphaChosenOn }),
     classes: data.classes,
-    results: rows,
+    results: found,
   };
-  const file = join(flags.run, evaluationFile(split, flags.fiveCrop));
+  const name = evaluationFile(split, flags.fiveCrop);
+  const file = join(flags.run, name);
   if (await isRunFolder(flags.run)) {
     await writeJson(file, outcome);
     const config = join(flags.run, 'config.json');
@@ -97,16 +109,16 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
     await writeRunReport(flags.run, {
       title: `${kind[classifier?.info.kind ?? 'clip']} on ${data.name}, ${split}`,
       bounds: data.shots,
-      facts: [
-        ...(alpha === undefined ? [] : [['α', String(alpha)] as [string, string]]),
+      facts: facts(
+        without !== undefined && ['left out', `${without} (${name} names them)`],
+        alpha !== undefined && ['α', String(alpha)],
         // Sentences explain one view.
-        ...(flags.fiveCrop
-          ? [['views', 'five crops; classes, pairs and examples by the centre crop'] as [string, string]]
-          : []),
-      ],
-      rows,
+        flags.fiveCrop && ['views', 'five crops; classes, pairs and examples by the centre crop'],
+      ),
+      rows: found,
       split,
-      inspection: classifier && (await inspect(data, classifier, baseline, { split })),
+      leftOut: leftOut.length,
+      inspection: classifier && (await inspect({ ...data, [split]: images }, classifier, baseline, { split })),
       stage1: existsSync(config) ? (await readJson<{ stage1?: string }>(config)).stage1 : undefined,
     });
     say(`${file} and report.html`);
@@ -114,6 +126,6 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
   if (flags.json) print(outcome);
   else
     print(
-      `${data.name}, ${split}: ${images.length} pictures${flags.fiveCrop ? ', five crops each' : ''}\n${accuracyTables(rows)}`,
+      `${data.name}, ${split}: ${images.length} pictures${flags.fiveCrop ? ', five crops each' : ''}${without ? `; left out: ${without}` : ''}\n${accuracyTables(found)}`,
     );
 }

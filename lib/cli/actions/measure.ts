@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ImageSource, LongTailData } from '../../data/types.js';
+import { subset } from '../../data/subset.js';
+import type { LongTailData } from '../../data/types.js';
 import { random } from '../../random.js';
 import { tf } from '../../runtime/tf.js';
 import { trainBaseline } from '../../stages/baseline.js';
@@ -63,15 +64,7 @@ function sample(data: LongTailData): LongTailData {
   const step = Math.max(1, train.length / PICTURES);
   const chosen = Array.from({ length: Math.min(PICTURES, train.length) }, (_, k) => Math.floor(k * step));
   const known = [...new Set(chosen.map((i) => train.labels[i]!))];
-  const own = (indices: ArrayLike<number>) => Array.from(indices, (k) => chosen[k]!);
-  const images: ImageSource = {
-    length: chosen.length,
-    size: train.size,
-    labels: Int32Array.from(chosen, (i) => known.indexOf(train.labels[i]!)),
-    id: (k) => train.id(chosen[k]!),
-    read: (indices) => train.read(own(indices)),
-    views: train.views && ((indices, to, view) => train.views!(own(indices), to, view)),
-  };
+  const images = { ...subset(train, chosen), labels: Int32Array.from(chosen, (i) => known.indexOf(train.labels[i]!)) };
   const some = (list: string[]): string[] => {
     const draw = random(0, 'measure', list.length);
     return Array.from({ length: Math.min(SENTENCES, list.length) }, () => list[draw.int(list.length)]!);

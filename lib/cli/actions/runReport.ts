@@ -17,6 +17,8 @@ export interface RunReport {
   rows?: (ShotAccuracy & { name: string; byClassMean: ShotAccuracy })[];
   /** Split whose pictures the rows are of; default: the inspection's. */
   split?: 'val' | 'test';
+  /** How many of its pictures are left out. Default 0 */
+  leftOut?: number;
   inspection?: Inspection;
   /** Folder of the stage-1 run this one continues; its curves come first. */
   stage1?: string;
@@ -66,6 +68,7 @@ export async function writeRunReport(dir: string, report: RunReport): Promise<vo
     rowsByClassMean: rows.map((row) => resultRow(row.name, row.byClassMean)),
     method: inspection?.method,
     split,
+    leftOut: report.leftOut,
     shots: report.bounds,
     curves: all,
     classes: inspection?.classes ?? [],
