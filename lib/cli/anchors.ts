@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import { clipPath } from './actions/modelPath.js';
 import { anchorFlags } from './anchorFlags.js';
 import { dataFlags, loaderFlags } from './dataFlags.js';
 import { integer, lazily } from './options.js';
+import { dataPaths, lookAt } from './paths.js';
 import { presetFlags } from './presetFlags.js';
 
 /** Adds `vl-ltr anchors`. */
@@ -29,5 +31,10 @@ and the preset are the run's unless they are named anew.
   vl-ltr anchors pictures --run runs/stage1 --anchors 64
   vl-ltr anchors icon-lt-100 --run runs/stage1 --choice random --force --json`,
     )
-    .action(lazily(() => import('./actions/anchors.js')));
+    .action(
+      lazily(
+        () => import('./actions/anchors.js'),
+        (data, flags) => lookAt([flags.dryRun ? undefined : flags.run, clipPath], ...dataPaths(data, flags)),
+      ),
+    );
 }

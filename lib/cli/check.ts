@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { dataFlags, LAYOUTS } from './dataFlags.js';
 import { holdOutOption, lazily } from './options.js';
+import { dataPaths, lookAt } from './paths.js';
 
 /** Adds `vl-ltr check`. */
 export function register(program: Command): void {
@@ -25,5 +26,10 @@ is missing or cannot be read, a class of val or test that train lacks, texts tha
   vl-ltr check birds.csv --columns path=file,label=species,split=set --images photos
   vl-ltr check imagenet --fast --shots decoupling --json`,
     )
-    .action(lazily(() => import('./actions/check.js')));
+    .action(
+      lazily(
+        () => import('./actions/check.js'),
+        (data, flags) => lookAt(...dataPaths(data, flags)),
+      ),
+    );
 }

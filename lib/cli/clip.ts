@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { TEACHER_OPTIONS } from '../presets/iconLt.js';
 import { captureFlags } from './captureFlags.js';
 import { lazily, natural, positive, runOptions } from './options.js';
+import { lookAtTraining } from './paths.js';
 import { contrastiveFlags, scheduleOption } from './trainFlags.js';
 
 /** Adds `vl-ltr clip`. */
@@ -23,5 +24,10 @@ export function register(program: Command): void {
 The shipped teacher was made by the defaults of this command. It takes an hour or more on two cores and may be
 interrupted: run it again with --resume.`,
     )
-    .action(lazily(() => import('./actions/clip.js')));
+    .action(
+      lazily(
+        () => import('./actions/clip.js'),
+        (flags, command) => lookAtTraining(command, undefined, flags),
+      ),
+    );
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { captureFlags } from './captureFlags.js';
 import { dataFlags } from './dataFlags.js';
 import { forceOption, holdOutOption, integer, lazily, natural, positive } from './options.js';
+import { lookAtTraining } from './paths.js';
 
 /** Adds `vl-ltr demo`. */
 export function register(program: Command): void {
@@ -35,5 +36,10 @@ distil from; no-cvlp leaves stage 1 out and gets nothing in its place.
 Run again, a finished demo starts over; one that was broken off goes on with --resume (the numbers are those of an
 unbroken one) or starts over with --force. In a clone: npm run demo -- --resume.`,
     )
-    .action(lazily(() => import('./actions/demo.js')));
+    .action(
+      lazily(
+        () => import('./actions/demo.js'),
+        (flags, command) => lookAtTraining(command, undefined, flags),
+      ),
+    );
 }

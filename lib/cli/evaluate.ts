@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander';
+import { anyPath, classifierPath } from './actions/modelPath.js';
 import { dataFlags, workersFlag } from './dataFlags.js';
 import { lazily } from './options.js';
+import { dataPaths, lookAt } from './paths.js';
 
 /** Adds `vl-ltr evaluate`. */
 export function register(program: Command): void {
@@ -33,5 +35,10 @@ With --skip-unreadable the others are evaluated; terminal, report and JSON say o
   vl-ltr evaluate pictures --run runs/stage2
   vl-ltr evaluate pictures --run runs/stage2 --baseline runs/baseline --split val --json`,
     )
-    .action(lazily(() => import('./actions/evaluate.js')));
+    .action(
+      lazily(
+        () => import('./actions/evaluate.js'),
+        (data, flags) => lookAt([flags.run, anyPath], [flags.baseline, classifierPath], ...dataPaths(data, flags)),
+      ),
+    );
 }

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { anyPath } from './actions/modelPath.js';
 import { lazily } from './options.js';
+import { lookAt } from './paths.js';
 
 /** Adds `vl-ltr export`. */
 export function register(program: Command): void {
@@ -21,5 +23,10 @@ anchors.json        {"classes": [...], "counts": [...], "sentences": [[...], ...
 
   vl-ltr export runs/stage2 --out exported --half`,
     )
-    .action(lazily(() => import('./actions/export.js')));
+    .action(
+      lazily(
+        () => import('./actions/export.js'),
+        (run) => lookAt([run, anyPath]),
+      ),
+    );
 }

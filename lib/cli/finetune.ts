@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { anchorFlags } from './anchorFlags.js';
 import { dataFlags, loaderFlags } from './dataFlags.js';
 import { holdOutOption, lazily, measureOption, nonNegative, resolutionOption, runOptions, share } from './options.js';
+import { lookAtTraining } from './paths.js';
 import { presetFlags } from './presetFlags.js';
 import { trainFlags } from './trainFlags.js';
 
@@ -50,5 +51,10 @@ config.json, metrics.jsonl, checkpoints/ and report.html.
   vl-ltr finetune pictures --from runs/stage1 --run runs/stage2
   vl-ltr finetune pictures --from clip.safetensors --run runs/baseline --head linear --balanced`,
     )
-    .action(lazily(() => import('./actions/finetune.js')));
+    .action(
+      lazily(
+        () => import('./actions/finetune.js'),
+        (data, flags, command) => lookAtTraining(command, data, flags),
+      ),
+    );
 }

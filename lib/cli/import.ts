@@ -1,5 +1,10 @@
 import { type Command, Option } from 'commander';
+import { expectCheckpoint } from '../clip/checkpoint/modelFiles.js';
+import { expectPath } from '../files/expectPath.js';
 import { lazily, natural, share } from './options.js';
+import { dataPaths, lookAt } from './paths.js';
+
+const expectNames = (path: string): void => expectPath(path, 'a file of class names');
 
 /** Adds `vl-ltr import`. */
 export function register(program: Command): void {
@@ -40,5 +45,10 @@ alone, its classes are the data's in the data's order (sorted by folder); with -
   vl-ltr import stage2.pth --out runs/authors2 --data pictures
   vl-ltr evaluate pictures --run runs/authors2`,
     )
-    .action(lazily(() => import('./actions/import.js')));
+    .action(
+      lazily(
+        () => import('./actions/import.js'),
+        (file, { classes, data }) => lookAt([file, expectCheckpoint], [classes, expectNames], ...dataPaths(data, {})),
+      ),
+    );
 }

@@ -74,8 +74,14 @@ export function runOptions(command: Command, defaultRun: string): Command {
 /**
  * An action that loads its module, and with it TensorFlow.js and whatever else it needs, only when it runs: help and
  * mistakes in the command line are answered at once.
+ * @param first looks at what the command line names, before
  */
 export const lazily =
-  <A extends unknown[]>(load: () => Promise<{ run: (...args: A) => Promise<void> }>) =>
-  async (...args: A): Promise<void> =>
-    (await load()).run(...args);
+  <A extends unknown[]>(
+    load: () => Promise<{ run: (...args: A) => Promise<void> }>,
+    first?: (...args: A) => void | Promise<void>,
+  ) =>
+  async (...args: A): Promise<void> => {
+    await first?.(...args);
+    await (await load()).run(...args);
+  };

@@ -1,6 +1,33 @@
+import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
+import { check } from '../errors.js';
+import { expectPath } from '../files/expectPath.js';
+import { anyPath } from './actions/modelPath.js';
+import type { PredictCommand } from './actions/predict.js';
 import { dataFlags, workersFlag } from './dataFlags.js';
 import { forceOption, lazily, natural } from './options.js';
+import { dataPaths, type Looked, lookAt } from './paths.js';
+
+/** Refuses options that do not go together. @throws VlltrError ERR_USAGE */
+function checkUsage(files: string[], flags: PredictCommand): void {
+  const { split } = flags;
+  check(split ? files.length === 0 : files.length > 0, 'ERR_USAGE', () => {
+    return split
+      ? '--split is instead of picture files; expected one or the other'
+      : 'expected picture files, or --split';
+  });
+  for (const name of ['out', 'resume', 'force'] as const)
+    check(split || flags[name] === undefined, 'ERR_USAGE', () => `--${name} is for --split`);
+}
+
+/**
+ * Pictures, where none of them is there: those that are would be recognised all the same, and for programs each has its
+ * place in the JSON.
+ */
+const picturePaths = (files: string[], { json }: PredictCommand): Looked[] =>
+  json || files.some((file) => existsSync(file)) ? [] : files.map((file) => [file, expectPicture]);
+
+const expectPicture = (path: string): void => expectPath(path, 'a picture');
 
 /** Adds `vl-ltr predict`. */
 export function register(program: Command): void {
@@ -36,5 +63,13 @@ that cannot be read. --out holds all of them or is not there; what was broken of
   vl-ltr predict *.jpg --run runs/stage2 --top 3 --explain --json
   vl-ltr predict --run runs/stage2 --split test --out predictions.jsonl`,
     )
-    .action(lazily(() => import('./actions/predict.js')));
+    .action(
+      lazily(
+        () => import('./actions/predict.js'),
+        (files, flags) => {
+          checkUsage(files, flags);
+          lookAt([flags.run, anyPath], ...dataPaths(flags.data, flags), ...picturePaths(files, flags));
+        },
+      ),
+    );
 }

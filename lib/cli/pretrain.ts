@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { dataFlags, LAYOUTS, loaderFlags } from './dataFlags.js';
 import { holdOutOption, lazily, measureOption, resolutionOption, runOptions, share } from './options.js';
+import { lookAtTraining } from './paths.js';
 import { presetFlags } from './presetFlags.js';
 import { contrastiveFlags, trainFlags } from './trainFlags.js';
 
@@ -38,5 +39,10 @@ config.json, metrics.jsonl, checkpoints/ and report.html.
   vl-ltr pretrain pictures --run runs/stage1 --steps 1000
   vl-ltr pretrain icon-lt-100 --run runs/stage1 --beta 0 --json`,
     )
-    .action(lazily(() => import('./actions/pretrain.js')));
+    .action(
+      lazily(
+        () => import('./actions/pretrain.js'),
+        (data, flags, command) => lookAtTraining(command, data, flags),
+      ),
+    );
 }

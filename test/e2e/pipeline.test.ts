@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openIconLt } from '../../lib/data/iconLt/index.js';
 import { cli } from '../support/cli.js';
 
@@ -190,6 +190,10 @@ describe('the command line answers at once', () => {
     'demo',
   ];
   let traces = 0;
+  beforeAll(() => {
+    mkdirSync(at('empty'));
+    writeFileSync(at('no-model.safetensors'), '');
+  });
   /** Runs a command and says which of the heavy packages it loaded. */
   async function heavy(args: string[]) {
     const file = at(`trace-${traces++}`);
@@ -220,8 +224,44 @@ describe('the command line answers at once', () => {
   });
 
   it('a command that runs does load it', async () => {
-    const found = await heavy(['evaluate', at('nothing'), '--run', at('nothing')]);
+    const found = await heavy(['evaluate', at('empty'), '--run', at('no-model.safetensors')]);
     expect(found.code).toBe(1);
     expect(found.loaded).toContain('@tensorflow');
+  });
+
+  it.each([
+    ['check', 1, () => [at('epmty')]],
+    ['pretrain', 2, () => [at('epmty'), '--teacher', at('no-modl.safetensors')]],
+    ['pretrain', 1, () => ['--dry-run', at('epmty'), '--from', at('missing')]],
+    ['finetune', 2, () => ['--from', at('no-modl.safetensors'), '--images', at('epmty')]],
+    ['anchors', 1, () => ['--run', at('epmty')]],
+    ['evaluate', 3, () => [at('epmty'), '--run', at('no-modl.safetensors'), '--baseline', at('no-modl.safetensors')]],
+    ['predict', 2, () => ['--run', at('no-modl.safetensors'), at('no-modl.png')]],
+    ['import', 3, () => [at('no-modl.pt'), '--out', at('o'), '--classes', at('epmty'), '--data', at('epmty')]],
+    ['export', 1, () => [at('epmty'), '--out', at('o')]],
+    ['demo', 2, () => ['--data', at('epmty'), '--teacher', at('no-modl.safetensors')]],
+  ])('mistyped paths to %s, all %i of them, and what is meant', async (command, count, args) => {
+    const found = await heavy([command, ...args()]);
+    expect(found.code).toBe(1);
+    expect(found.loaded).toEqual([]);
+    expect(found.stderr.split(' does not exist; expected ')).toHaveLength(count + 1);
+    expect(found.stderr).toMatch(/did you mean \S*(empty|no-model\.safetensors)/);
+    expect(found.stdout).toBe('');
+  });
+
+  it('a folder without a model, and a run that cannot be resumed', async () => {
+    const empty = await heavy(['evaluate', at('empty'), '--run', at('empty')]);
+    expect(empty.stderr).toMatch(/empty has no model\.safetensors; expected a run/);
+    const resumed = await heavy(['pretrain', '--run', at('empty'), '--resume']);
+    expect(resumed.stderr).toContain('holds no pretrain run to resume');
+    expect([empty.code, resumed.code, ...empty.loaded, ...resumed.loaded]).toEqual([1, 1]);
+  });
+
+  it('predict goes on where one picture of two is there, and gives programs their JSON', async () => {
+    for (const args of [[at('no-model.safetensors')], ['--json']]) {
+      const found = await heavy(['predict', '--run', at('no-model.safetensors'), at('missing.png'), ...args]);
+      expect(found.stderr).not.toContain('expected a picture');
+      expect(found.loaded).toContain('@tensorflow');
+    }
   });
 });

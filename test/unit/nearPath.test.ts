@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { inherit } from '../../lib/cli/actions/inherit.js';
-import { modelPath } from '../../lib/cli/actions/models.js';
+import { anyPath } from '../../lib/cli/actions/modelPath.js';
 import { openFolder } from '../../lib/data/openPictures.js';
 import { nearPath } from '../../lib/files/nearPath.js';
 
@@ -25,7 +25,7 @@ it('a path that does not exist is told from those beside it, where one is near',
 it('is so for data, models and runs', async () => {
   const meant = (name: string) => new RegExp(`does not exist; expected .*; did you mean ${at(name)}( or .*)?\\?$`);
   await expect(openFolder(at('picture'), { imageSize: 4 })).rejects.toThrow(meant('pictures'));
-  expect(() => modelPath(at('stag1'), 'a run')).toThrow(meant('stage1'));
+  expect(() => anyPath(at('stag1'))).toThrow(meant('stage1'));
   await expect(inherit(undefined, {}, at('stge2'))).rejects.toThrow(meant('stage2'));
   await expect(inherit(undefined, {}, undefined)).rejects.toThrow(/^name the data, or a run that knows it$/);
 });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { LoadedClip } from '../../clip/checkpoint/index.js';
-import { modelFileIn } from '../../clip/checkpoint/open.js';
+import { modelFileIn } from '../../clip/checkpoint/modelFiles.js';
 import type { LongTailData } from '../../data/types.js';
 import { VlltrError } from '../../errors.js';
 import { isFolder } from '../../files/folder.js';
@@ -15,7 +15,7 @@ import { say } from '../terminal.js';
 import type { FinetuneCommand } from './finetuneSettings.js';
 import { makeAnchors } from './makeAnchors.js';
 import { checkClasses } from './models.js';
-import { storedConfig } from './runFolder.js';
+import { storedConfig } from './storedRun.js';
 
 type Start = LoadedClip & { path: string };
 

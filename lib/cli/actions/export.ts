@@ -11,7 +11,7 @@ import { anchorInfo, fileDigest, loadAnchors } from '../../stages/anchorFile.js'
 import type { Anchors } from '../../stages/head.js';
 import { type Classifier, saveClassifier } from '../../stages/modelFile.js';
 import { print, say } from '../terminal.js';
-import { modelPath } from './models.js';
+import { anyPath } from './modelPath.js';
 import { openAny } from './recogniser.js';
 
 /** The options of the command line. */
@@ -30,7 +30,7 @@ interface Exported {
 
 /** Runs `vl-ltr export`. */
 export async function run(path: string, flags: ExportCommand): Promise<void> {
-  const model = modelPath(path, 'a run of vl-ltr pretrain, finetune or import');
+  const model = anyPath(path);
   const names = ['model.safetensors', 'anchors.npy', 'anchors.json'].map((name) => join(flags.out, name));
   const [out, array, listing] = names as [string, string, string];
   check(resolve(model) !== resolve(out), 'ERR_USAGE', () => `${model} would be replaced by its own export`);

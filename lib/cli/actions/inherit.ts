@@ -4,8 +4,8 @@ import { unlike } from '../../data/formats/detect.js';
 import type { Format } from '../../data/formats/listing.js';
 import { check } from '../../errors.js';
 import { readJson } from '../../files/atomic.js';
+import { expectPath } from '../../files/expectPath.js';
 import { isFolder } from '../../files/folder.js';
-import { nearPath } from '../../files/nearPath.js';
 import { type PaperPreset, paperPreset } from '../../presets/paper/index.js';
 import { type DataFlags, givenData } from '../dataFlags.js';
 import { dataName, isIconLt } from '../dataName.js';
@@ -72,11 +72,7 @@ export async function inherit(
 ): Promise<Inherited> {
   const before = await runData(run);
   const data = argument ?? before.data;
-  check(
-    data !== undefined || run === undefined || existsSync(run),
-    'ERR_USAGE',
-    () => `${run} does not exist; expected a run${nearPath(run!)}`,
-  );
+  if (data === undefined && run !== undefined) expectPath(run, 'a run', 'ERR_USAGE');
   check(data !== undefined, 'ERR_USAGE', () => {
     return run === undefined
       ? 'name the data, or a run that knows it'

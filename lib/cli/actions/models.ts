@@ -1,15 +1,13 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type LoadedClip, loadClip } from '../../clip/checkpoint/index.js';
-import { modelFileIn } from '../../clip/checkpoint/open.js';
 import type { LongTailData } from '../../data/types.js';
 import { check, VlltrError } from '../../errors.js';
-import { isFolder } from '../../files/folder.js';
-import { nearPath } from '../../files/nearPath.js';
 import { inspectSafetensors } from '../../files/safetensors.js';
 import { shippedTeacher } from '../../presets/teacher.js';
 import { shortHash } from '../../runtime/paths.js';
 import { type Classifier, loadClassifier } from '../../stages/modelFile.js';
+import { classifierPath, clipPath } from './modelPath.js';
 
 /** Kinds of model files by the format in their metadata, and the command that writes them. */
 const KINDS: Record<string, string> = {
@@ -18,18 +16,6 @@ const KINDS: Record<string, string> = {
   'vl-ltr-anchors': 'a file of anchors (vl-ltr anchors)',
   'vl-ltr-training-state': 'a training checkpoint (resume it with --resume)',
 };
-
-/** The model file that a run folder or a file name means. @throws VlltrError ERR_DATA */
-export function modelPath(path: string, what: string): string {
-  check(existsSync(path), 'ERR_DATA', () => `${path} does not exist; expected ${what}${nearPath(path)}`);
-  if (!isFolder(path)) return path;
-  const file = modelFileIn(path);
-  check(file, 'ERR_DATA', () => {
-    const begun = existsSync(join(path, 'config.json'));
-    return `${path} has no model.safetensors${begun ? ': its run has not finished' : `; expected ${what}`}`;
-  });
-  return file;
-}
 
 /** Refuses another kind of model file than the one wanted. Of CLIP models those of other programs are read, too. */
 async function expectKind(path: string, format: string): Promise<void> {
@@ -51,7 +37,7 @@ export async function openClip(path: string | undefined, resolution?: number): P
   if (path === undefined && !existsSync(shipped)) {
     throw new VlltrError('ERR_DATA', `the shipped model ${shipped} is missing; name one with --from model.safetensors`);
   }
-  const file = path === undefined ? shipped : modelPath(path, 'a CLIP model file or a run of vl-ltr pretrain');
+  const file = path === undefined ? shipped : clipPath(path);
   await expectKind(file, 'vl-ltr-clip');
   return { ...(await loadClip(file, { resolution })), path: resolve(file) };
 }
@@ -80,7 +66,7 @@ export async function openTeacher(
 
 /** A classifier from the folder of a finetune run, or its file. */
 export async function openClassifier(path: string): Promise<Classifier & { path: string }> {
-  const file = modelPath(path, 'a run of vl-ltr finetune');
+  const file = classifierPath(path);
   await expectKind(file, 'vl-ltr-classifier');
   return { ...(await loadClassifier(file)), path: file };
 }

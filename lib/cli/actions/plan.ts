@@ -16,7 +16,8 @@ import { inUpdates, type Settings, updatesPerEpoch } from '../../stages/epochs.j
 import { choosingMemory, type Memory, onCard, total, trainingMemory } from '../../stages/memory.js';
 import type { AnchorChoice, BaselineOptions, FinetuneOptions, PretrainOptions } from '../../stages/options.js';
 import type { DataFlags } from '../dataFlags.js';
-import { holdOutFor, modelPath } from './models.js';
+import { clipPath } from './modelPath.js';
+import { holdOutFor } from './models.js';
 import { presetNotes } from './presetNotes.js';
 import { whatBegins } from './weights.js';
 
@@ -100,7 +101,7 @@ async function weightsOf({
   const untaught = teacher !== undefined && !existsSync(teacher) && `the teacher ${teacher} does not exist`;
   const path = from ?? (preset ? undefined : shippedTeacher());
   if (path !== undefined && existsSync(path)) {
-    const file = modelPath(path, 'a CLIP model file or a run of vl-ltr pretrain');
+    const file = clipPath(path);
     const config = await clipArchitecture(file, { resolution });
     const { metadata } = file.endsWith('.safetensors') ? await inspectSafetensors(file) : { metadata: {} };
     const heldOut = holdOutFor({ metadata, path: file }, holdOut);
@@ -122,7 +123,7 @@ async function weightsOf({
 /** Bytes of a teacher that is not what the training begins with. */
 async function teacherBytes({ stage, teacher }: Planned): Promise<number> {
   if (stage !== 'pretrain' || teacher === undefined || !existsSync(teacher)) return 0;
-  const { visual, text } = sizesOf(await clipArchitecture(modelPath(teacher, 'a CLIP model')));
+  const { visual, text } = sizesOf(await clipArchitecture(clipPath(teacher)));
   return 4 * (visual + text);
 }
 

@@ -52,13 +52,6 @@ function memorySource(pictures: Uint8Array[], names: string[], size: number): Im
 /** Runs `vl-ltr predict`. */
 export async function run(files: string[], flags: PredictCommand): Promise<void> {
   const { split } = flags;
-  check(split ? files.length === 0 : files.length > 0, 'ERR_USAGE', () => {
-    return split
-      ? '--split is instead of picture files; expected one or the other'
-      : 'expected picture files, or --split';
-  });
-  for (const name of ['out', 'resume', 'force'] as const)
-    check(split || flags[name] === undefined, 'ERR_USAGE', () => `--${name} is for --split`);
   await ready();
   const model = await openAny(flags.run);
   if (!split && flags.data === undefined && model.kind === 'classifier')

@@ -11,7 +11,8 @@ import { explain, type SentenceShare } from '../../stages/recognise.js';
 import { TextBank } from '../../stages/textBank.js';
 import { textRecogniser } from '../../stages/textRecogniser.js';
 import { say } from '../terminal.js';
-import { checkClasses, checkTrainedOn, modelPath, openClassifier, openClip } from './models.js';
+import { anyPath } from './modelPath.js';
+import { checkClasses, checkTrainedOn, openClassifier, openClip } from './models.js';
 
 /** A model of any kind that pictures can be recognised with. */
 export type AnyModel = { path: string; config: ClipConfig } & (
@@ -24,7 +25,7 @@ export type AnyModel = { path: string; config: ClipConfig } & (
  * stage 2 as it is, or a CLIP model, which recognises by the class texts.
  */
 export async function openAny(run: string): Promise<AnyModel> {
-  const path = modelPath(run, 'a run of vl-ltr finetune or pretrain, or a checkpoint');
+  const path = anyPath(run);
   const own = path.endsWith('.safetensors') ? (await inspectSafetensors(path)).metadata.format : undefined;
   if (own?.startsWith('vl-ltr') && own !== 'vl-ltr-clip') {
     const classifier = await openClassifier(path);

@@ -2,14 +2,14 @@ import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { check } from '../../errors.js';
-import { readJson, writeJson } from '../../files/atomic.js';
-import { isFolder } from '../../files/folder.js';
+import { writeJson } from '../../files/atomic.js';
 import { runtime } from '../../runtime/ready.js';
 import { UNREADABLE_FILE } from '../../stages/unreadable.js';
 import { checkpointFolder } from '../../training/loop.js';
 import type { RunOptions } from '../options.js';
 import { say } from '../terminal.js';
 import { holdRun, refuseHeld } from './runLock.js';
+import { refuseFile, type StoredConfig, storedConfig } from './storedRun.js';
 
 /** Where a run keeps its evaluation on a split. */
 export const evaluationFile = (split: 'val' | 'test', fiveCrop = false): string =>
@@ -31,32 +31,13 @@ const FILES = [
 /** Folders in which a demo keeps the trainings of each seed. */
 const SEED_FOLDER = /^seed-\d+$/;
 
-/** config.json of a run, as far as the commands look at it. */
-export interface StoredConfig {
-  command?: string;
-  /** What the command line said that began the run, which `--resume` takes over. */
-  commandLine?: Record<string, unknown>;
-  [key: string]: unknown;
-}
-
 /** What of config.json says where a run ran rather than what it computes. */
 const WHERE = ['backend', 'kernels', 'device', 'tensorflow', 'node'];
 /** How often a run is saved and measured, and by how many threads its pictures are decoded, changes nothing in it. */
 const RHYTHM = ['checkpointEvery', 'evaluateEvery', 'workers', 'maxUnreadable'];
 
-/** config.json in a folder, if there is one. */
-export async function storedConfig(dir: string): Promise<StoredConfig | undefined> {
-  const path = join(dir, 'config.json');
-  return existsSync(path) ? await readJson<StoredConfig>(path) : undefined;
-}
-
 const seedFolders = async (dir: string): Promise<string[]> =>
   (await readdir(dir).catch(() => [] as string[])).filter((name) => SEED_FOLDER.test(name));
-
-/** Refuses a file where the folder of a run is wanted. @throws VlltrError ERR_USAGE */
-export function refuseFile(run: string): void {
-  check(isFolder(run) || !existsSync(run), 'ERR_USAGE', () => `--run ${run} is a file; expected a folder`);
-}
 
 /**
  * Refuses a run folder that holds something the command would destroy: another command's run always, its own without

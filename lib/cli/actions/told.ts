@@ -7,7 +7,7 @@ import { type PaperPreset, paperPreset } from '../../presets/paper/index.js';
 import { dataName } from '../dataName.js';
 import type { RunOptions } from '../options.js';
 import { hasSettings, withSet } from '../settings.js';
-import { refuseFile, type StoredConfig, storedConfig } from './runFolder.js';
+import { refuseFile, type StoredConfig, storedConfig } from './storedRun.js';
 
 /** What is about one call of a command rather than about its run. */
 const THIS_CALL = ['run', 'resume', 'force', 'dryRun', 'measure', 'json', 'licences'];

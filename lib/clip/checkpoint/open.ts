@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { check, VlltrError } from '../../errors.js';
 import { isFolder } from '../../files/folder.js';
 import { openFile, readFully } from '../../files/readFully.js';
@@ -7,26 +5,14 @@ import { openSafetensors, openShards } from '../../files/safetensorsSource.js';
 import type { TensorSource } from '../../files/tensorSource.js';
 import { openTorchZip } from '../../files/torch/index.js';
 import { openTorchLegacy } from '../../files/torch/legacy.js';
-
-/** Files of a model in its folder, as their makers name them; the first that is there is taken. */
-export const MODEL_FILES = [
-  'model.safetensors',
-  'model.safetensors.index.json',
-  'open_clip_model.safetensors',
-  'pytorch_model.bin',
-  'open_clip_pytorch_model.bin',
-] as const;
-
-/** The model file that a folder holds, if it holds one. */
-export const modelFileIn = (folder: string): string | undefined =>
-  MODEL_FILES.map((name) => join(folder, name)).find((path) => existsSync(path));
+import { expectCheckpoint, MODEL_FILES, modelFileIn } from './modelFiles.js';
 
 /**
  * Opens a checkpoint of any kind that is read, by what its first bytes say; of a folder the model file in it.
  * @throws VlltrError ERR_CHECKPOINT saying what the file is instead
  */
 export async function openTensors(path: string): Promise<TensorSource> {
-  check(existsSync(path), 'ERR_CHECKPOINT', () => `${path} does not exist; expected a checkpoint`);
+  expectCheckpoint(path);
   const file = isFolder(path) ? modelFileIn(path) : path;
   check(file, 'ERR_CHECKPOINT', () => `${path} holds no model; expected ${MODEL_FILES.join(' or ')}`);
   if (file.endsWith('.index.json')) return openShards(file);

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { check, VlltrError } from '../../errors.js';
 import { isFolder } from '../../files/folder.js';
-import { nearPath } from '../../files/nearPath.js';
 import { dataElsewhere } from './elsewhere.js';
+import { expectData, FOLDER_LOOKS } from './expectData.js';
 import { FORMATS, type Format, SPLITS, type Split } from './listing.js';
 import { existing, LIST_FILES, type SplitFiles } from './lists.js';
 import type { TableFormat } from './tables.js';
@@ -22,7 +22,7 @@ const WHOLE_TABLES = ['data', 'dataset', 'metadata', 'images', 'pictures', 'anno
 const INAT_FILES = { train: 'train2018.json', val: 'val2018.json', test: 'test2018.json' };
 /** What each layout looks like, for messages. */
 const LOOKS: Record<Format, string> = {
-  folder: 'train/<class>/pictures',
+  folder: FOLDER_LOOKS,
   'imagenet-lt': LIST_FILES['imagenet-lt'].train,
   'places-lt': LIST_FILES['places-lt'].train,
   'inaturalist-2018': `${INAT_FILES.train} or ${LIST_FILES['inaturalist-2018'].train}`,
@@ -152,13 +152,7 @@ function ofFile(file: string, asked: Format | undefined): Source {
  * @throws VlltrError ERR_DATA where there is none, or more than one
  */
 export function detect(path: string, asked?: Format): Source {
-  const found = statSync(path, { throwIfNoEntry: false });
-  check(
-    found,
-    'ERR_DATA',
-    () =>
-      `${path} does not exist; expected a folder that holds ${LOOKS.folder}, or another known layout${nearPath(path)}`,
-  );
+  expectData(path);
   if (!isFolder(path)) return ofFile(path, asked);
   if (asked !== undefined) {
     const source = look(path, asked);

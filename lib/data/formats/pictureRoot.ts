@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { check } from '../../errors.js';
+import { expectImages } from './expectData.js';
 import type { ReadOptions, Split } from './listing.js';
 
 /** Paths tried before a folder is taken to hold the pictures: the first may be the one that is missing. */
@@ -24,7 +24,7 @@ export function pictureRoot(
   others: readonly string[] = [],
 ): PictureRoot {
   const base = options.images === undefined ? dir : resolve(options.images);
-  check(existsSync(base), 'ERR_DATA', () => `${base} does not exist; expected the folder of the pictures`);
+  expectImages(base);
   const prefixes = ['', 'images', split, `images/${split}`, ...others, ...others.map((name) => `images/${name}`)];
   const first = paths.slice(0, TRIED);
   const found = prefixes.find((prefix) => first.some((path) => existsSync(join(base, prefix, path))));

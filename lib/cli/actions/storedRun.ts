@@ -1,0 +1,24 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { check } from '../../errors.js';
+import { readJson } from '../../files/atomic.js';
+import { isFolder } from '../../files/folder.js';
+
+/** config.json of a run, as far as the commands look at it. */
+export interface StoredConfig {
+  command?: string;
+  /** What the command line said that began the run, which `--resume` takes over. */
+  commandLine?: Record<string, unknown>;
+  [key: string]: unknown;
+}
+
+/** config.json in a folder, if there is one. */
+export async function storedConfig(dir: string): Promise<StoredConfig | undefined> {
+  const path = join(dir, 'config.json');
+  return existsSync(path) ? await readJson<StoredConfig>(path) : undefined;
+}
+
+/** Refuses a file where the folder of a run is wanted. @throws VlltrError ERR_USAGE */
+export function refuseFile(run: string): void {
+  check(isFolder(run) || !existsSync(run), 'ERR_USAGE', () => `--run ${run} is a file; expected a folder`);
+}
