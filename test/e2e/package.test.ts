@@ -74,7 +74,7 @@ describe.skipIf(lacking)(lacking ? `the packed package, skipped: ${lacking}` : '
       symlinkSync(join(layout!.folder, 'tensorflow', name), join(folder, 'tensorflow', name));
     const { VLLTR_BACKEND, VLLTR_KERNELS, VLLTR_DEVICE, VLLTR_TENSORFLOW_WHEEL, ...inherited } = process.env;
     environment = { ...inherited, PATH: join(folder, 'bin'), XDG_CACHE_HOME: join(folder, 'cache'), CXX: 'none' };
-  }, 300_000);
+  });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('runs the native kernels with nothing set up', () => {
