@@ -1,6 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { capture, type Step } from '../../lib/runtime/capture/index.js';
 import { type TensorMap, tf } from '../../lib/runtime/tf.js';
+import { growth } from '../support/memory.js';
 import { backend, holdings, onTensorFlow, scoped } from '../support/tensorflow.js';
 
 type MapStep = Step<TensorMap, TensorMap, TensorMap>;
@@ -41,8 +42,6 @@ function exists(name: string): boolean {
     throw error;
   }
 }
-
-const mebibytes = (bytes: number): number => bytes / 2 ** 20;
 
 onTensorFlow('captured functions', () => {
   it('are made once a signature, and the one longest unused makes room', () => {
@@ -161,10 +160,8 @@ onTensorFlow('captured functions', () => {
     };
     run(400);
     const before = holdings();
-    const resident = process.memoryUsage.rss();
-    run(2000);
+    expect(growth(() => run(400))).toBeLessThan(6 * 2 ** 20);
     expect(holdings()).toEqual(before);
-    expect(mebibytes(process.memoryUsage.rss() - resident)).toBeLessThan(30);
     captured.dispose();
     tf.dispose(state);
   });
@@ -173,16 +170,15 @@ onTensorFlow('captured functions', () => {
     const before = holdings();
     // Elementwise: oneDNN keeps code for every shape of a product, captured or not.
     const captured = capture(square, { signatures: 2 });
-    const run = (from: number, to: number): void => {
-      for (let n = from; n < to; n++) {
-        const x = tf.ones([n]);
+    let n = 0;
+    const run = (): void => {
+      for (const to = n + 160; n < to; ) {
+        const x = tf.ones([++n]);
         tf.dispose([x, captured({}, { x }).outputs]);
       }
     };
-    run(1, 200);
-    const resident = process.memoryUsage.rss();
-    run(200, 1000);
-    expect(mebibytes(process.memoryUsage.rss() - resident)).toBeLessThan(30);
+    run();
+    expect(growth(run)).toBeLessThan(6 * 2 ** 20);
     captured.dispose();
     expect(holdings()).toEqual(before);
   });
