@@ -1,4 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { VlltrError } from '../../lib/errors.js';
 import { readPickle } from '../../lib/files/pickle/machine.js';
@@ -91,15 +93,17 @@ describe('a pickle', () => {
     ['a million lists', `\x80\x02${']'.repeat(1_000_000)}.`, /too many values/],
     ['a tensor class within itself', `\x80\x02${'(ctorch._tensor\n_rebuild_from_type_v2\n'.repeat(3)}`, /ends within/],
   ])('with %s is refused', (_, bytes, message) => {
-    const begun = Date.now();
     expect(() => read(bytes)).toThrow(message);
     expect(() => read(bytes)).toThrow(VlltrError);
-    expect(Date.now() - begun).toBeLessThan(5000);
   });
 });
 
 it('a pickle that would run a command runs none', () => {
-  const marker = `/tmp/vlltr-pickle-${process.pid}`;
-  expect(() => read(`cposix\nsystem\n(S'touch ${marker}'\ntR.`)).toThrow(/posix\.system/);
-  expect(() => execFileSync('test', ['-e', marker])).toThrow();
+  const folder = mkdtempSync(join(tmpdir(), 'vlltr-pickle-'));
+  try {
+    expect(() => read(`cposix\nsystem\n(S'touch "${folder}/run"'\ntR.`)).toThrow(/posix\.system/);
+    expect(readdirSync(folder)).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
