@@ -7,13 +7,14 @@ import { planCuda } from '../../lib/runtime/wheels.js';
 import { zip } from '../support/zipWriter.js';
 
 let folder: string;
+let archives = 0;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'vlltr-zip-'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function archive(bytes: Buffer): Promise<ZipArchive> {
-  const path = join(folder, `${Math.random()}.zip`);
+  const path = join(folder, `${archives++}.zip`);
   writeFileSync(path, bytes);
   return ZipArchive.open(path);
 }
