@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+const fixture = (name: string): string => new URL(`../fixtures/${name}`, import.meta.url).href;
+
+/** The environment in which a command sends itself `signal` when it opens a file whose path has `path` in it, as to write it. */
+export const dyingAt = (path: string, signal: NodeJS.Signals = 'SIGKILL'): NodeJS.ProcessEnv => ({
+  NODE_OPTIONS: `--import ${fixture('dieWriting.mjs')}`,
+  VLLTR_DIE_AT: path,
+  VLLTR_DIE_BY: signal,
+});
+
 const MAIN = fileURLToPath(new URL('../../dist/lib/cli/main.js', import.meta.url));
 
 export interface CliResult {
