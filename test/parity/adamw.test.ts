@@ -165,7 +165,9 @@ onEveryRoute(
     it('gives in 50 captured steps what the plain formula gives', () => {
       tf.tidy(() => {
         const [fused, plain] = [captured('tensorflow', 50), captured('tfjs', 50)];
-        for (const key of ['params', 'm', 'v'] as const) expectNear(fused[key], [...plain[key].dataSync()], 1e-6);
+        // An update rounds a few times, by 6e-8 each, in either.
+        for (const key of ['params', 'm', 'v'] as const)
+          expectNear(fused[key], [...plain[key].dataSync()], 50 * 1.2e-7);
       });
     });
   },

@@ -62,12 +62,10 @@ onTensorFlow(`${STEPS} captured updates give the parameters and metrics of as ma
     });
     expect(captured.values).toEqual(plain.values);
     expect(captured.metrics).toEqual(plain.metrics);
-    // It did train.
+    // It did train. (Losses tell little: mixed batches differ more from one another than 200 updates change.)
     expect(captured.metrics.at(-1)!.step).toBe(STEPS);
     const first = [...model.params['visual.conv1.weight']!.dataSync()];
     expect(captured.values['visual.conv1.weight']).not.toEqual(first);
-    const losses = captured.metrics.flatMap(({ loss }) => (typeof loss === 'number' ? [loss] : []));
-    expect(losses.at(-1)).toBeLessThan(losses[0]!);
     tf.dispose([anchors.embeddings]);
     model.dispose();
     teacher.dispose();

@@ -43,15 +43,16 @@ function inputsOf({ inputs }: Case): ClasswiseContrastiveArguments & { logitScal
   };
 }
 
-/** Similarities reach exp(logitScale), so their float32 rounding does too, and gradients carry it along. */
-const rounding = (scale: number): number => 2e-6 * Math.max(1, Math.exp(scale) / 10);
+/** Similarities, the teacher's too, reach exp(logitScale), so their float32 rounding does, and gradients carry it along. */
+const rounding = ({ logitScale, teacher }: Case['inputs']): number =>
+  2e-6 * Math.max(1, Math.exp(Math.max(logitScale, teacher?.logitScale ?? 0)) / 10);
 
 function testRoute(route: KernelRoute): void {
   const classwiseContrastive = (args: ClasswiseContrastiveArguments) => classwiseContrastiveBy(route, args);
 
   describe.each(cases)('$name', (reference) => {
     const { inputs, outputs, grads } = reference;
-    const tolerance = rounding(inputs.logitScale);
+    const tolerance = rounding(inputs);
 
     it('gives the losses and gradients of the definition', () => {
       tf.tidy(() => {
