@@ -103,7 +103,7 @@ void compareStep(const Case& c) {
       const double decayed = rate * decay * c.params[at], moved = rate * mHat / (std::sqrt(vHat) + 1e-8);
       const double free = c.params[at] - decayed - moved;
       near("m", c, at, c.newM[at], m, 3e-7 * (std::abs(c.m[at]) + std::abs(g)));
-      near("v", c, at, c.newV[at], v, 4e-7 * v);
+      near("v", c, at, c.newV[at], v, 6e-7 * v);
       // m may cancel, and then keeps the error of its terms.
       const double cancelled = rate * 4e-7 * (std::abs(c.m[at]) + std::abs(g)) / (std::sqrt(v) + 1e-8);
       near("params", c, at, c.newParams[at], std::min<double>(free, c.parameters[i].upperBound),

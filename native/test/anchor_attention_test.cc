@@ -118,7 +118,7 @@ void compare(const Problem& problem, uint64_t seed, double precision) {
   c.run();
   const reference::Attention& wanted = c.wanted;
   const double tolerance = precision * wanted.cancellation;
-  near("logits", c, c.logits, wanted.logits, tolerance);
+  near("logits", c, c.logits, wanted.logits, tolerance, wanted.logitTerms);
   // What flows through the attention is bounded by its terms; the widths are small, so D bounds the sums'
   // growth.
   const double terms = wanted.attentionTerms * std::sqrt(static_cast<double>(problem.width));
@@ -128,9 +128,9 @@ void compare(const Problem& problem, uint64_t seed, double precision) {
   near("dgammaQ", c, c.dgammaQ, wanted.dgammaQ, tolerance, terms);
   near("dbetaQ", c, c.dbetaQ, wanted.dbetaQ, tolerance, terms);
   near("dgammaK", c, c.dgammaK, wanted.dgammaK, tolerance, terms);
-  double scaleTerms = 1e-30;
+  double scaleTerms = 0;
   for (size_t i = 0; i < wanted.logits.size(); ++i) {
-    if (std::isfinite(wanted.logits[i])) scaleTerms += std::abs(wanted.logits[i] * wanted.dlogits[i]);
+    if (std::isfinite(wanted.logits[i])) scaleTerms += wanted.logitTerms * std::abs(wanted.dlogits[i]);
   }
   near("dlogitScale", c, {c.dlogitScale}, {wanted.dlogitScale}, tolerance, scaleTerms);
 
@@ -139,7 +139,7 @@ void compare(const Problem& problem, uint64_t seed, double precision) {
   CHECK_OK(vlltr::anchorAttention(call));
   CHECK(before.empty() || std::memcmp(before.data(), c.logits.data(), before.size() * sizeof(float)) == 0);
   near("weights", c, c.weights, wanted.weights, tolerance, 1);
-  near("contributions", c, c.contributions, wanted.contributions, tolerance);
+  near("contributions", c, c.contributions, wanted.contributions, tolerance, wanted.logitTerms);
 }
 
 /** What the forward pass keeps is what the gradient would compute: the same bits. */

@@ -156,7 +156,7 @@ describe('fast decoding', () => {
         count += fast.length;
       }
       expect(differ).toBeGreaterThan(6);
-      expect(off / count).toBeLessThan(0.05); // of values whose standard deviation is 1: 3 of 255
+      expect(off / count).toBeLessThan(0.1); // of values whose standard deviation is 1: 7 of 255; another crop is off by 1
     }
     const small = { input: join(folder, 'train/a/0.jpg'), size: 74, to: 64, position: 0 };
     for (let step = 0; step < 4; step++) {
