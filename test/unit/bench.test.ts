@@ -130,6 +130,8 @@ describe('results of the benchmarks', () => {
     const size = { size: '10x2x4x8', work: {}, contenders: {}, failures: {}, modes };
     const machine = { processor: '', cores: 2, node: '' };
     const table = kernelTables([{ bench: 'anchor-attention', machine, repeats: 1, sizes: [size] }]);
-    expect(table[2]!.split(/ *\| */).join()).toBe(',anchor-attention 10x2x4x8,100,50 %,60 %,2e-6,2,,,,,4.2× (algebra),,,');
+    expect(table[2]!.split(/ *\| */).join()).toBe(
+      ',anchor-attention 10x2x4x8,100,50 %,60 %,2e-6,2,,,,,4.2× (algebra),,,',
+    );
   });
 });
