@@ -3,6 +3,7 @@ import { capture, type Step } from '../../lib/runtime/capture/index.js';
 import { attr, executeOp } from '../../lib/runtime/fused.js';
 import { type TensorMap, tf } from '../../lib/runtime/tf.js';
 import type { TensorTree } from '../../lib/runtime/tree.js';
+import { literally } from '../support/literally.js';
 import { holdings, onTensorFlow, scoped } from '../support/tensorflow.js';
 
 type TreeStep = Step<TensorTree, TensorTree, TensorTree>;
@@ -109,7 +110,7 @@ onTensorFlow('capture', () => {
           code: 'ERR_NATIVE',
           message: expect.stringMatching(
             new RegExp(
-              `captured step failed: [^]*= 7 is not in \\[0, 2\\)[^]*\\(GatherV2: at ${import.meta.filename}:${at}:`,
+              `captured step failed: [^]*= 7 is not in \\[0, 2\\)[^]*\\(GatherV2: at ${literally(import.meta.filename)}:${at}:`,
             ),
           ),
         }),

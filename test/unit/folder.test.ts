@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limiter } from '../../lib/data/decode.js';
 import { openFolder, openPictures } from '../../lib/data/openPictures.js';
+import { literally } from '../support/literally.js';
 
 let dir: string;
 beforeEach(async () => {
@@ -155,7 +156,7 @@ describe('openFolder', () => {
     const no = (path: string, format?: 'folder') => openPictures(path, { imageSize: 4, format });
     for (const format of [undefined, 'folder'] as const) {
       const whole = new RegExp(
-        `seems to be the train of a data set: name the folder that holds it, ${join(dir, 'inner')}$`,
+        `seems to be the train of a data set: name the folder that holds it, ${literally(join(dir, 'inner'))}$`,
       );
       await expect(no(join(dir, 'inner/train'), format)).rejects.toThrow(whole);
       await expect(no(join(dir, 'inner/val/'), format)).rejects.toThrow(/the val of a data set: .*, .*inner$/);

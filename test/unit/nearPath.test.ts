@@ -6,6 +6,7 @@ import { inherit } from '../../lib/cli/actions/inherit.js';
 import { anyPath } from '../../lib/cli/actions/modelPath.js';
 import { openFolder } from '../../lib/data/openPictures.js';
 import { nearPath } from '../../lib/files/nearPath.js';
+import { literally } from '../support/literally.js';
 
 const root = mkdtempSync(join(tmpdir(), 'vlltr-near-'));
 const at = (...names: string[]): string => join(root, ...names);
@@ -23,7 +24,8 @@ it('a path that does not exist is told from those beside it, where one is near',
 });
 
 it('is so for data, models and runs', async () => {
-  const meant = (name: string) => new RegExp(`does not exist; expected .*; did you mean ${at(name)}( or .*)?\\?$`);
+  const meant = (name: string) =>
+    new RegExp(`does not exist; expected .*; did you mean ${literally(at(name))}( or .*)?\\?$`);
   await expect(openFolder(at('picture'), { imageSize: 4 })).rejects.toThrow(meant('pictures'));
   expect(() => anyPath(at('stag1'))).toThrow(meant('stage1'));
   await expect(inherit(undefined, {}, at('stge2'))).rejects.toThrow(meant('stage2'));

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pictureBytes } from '../../lib/data/decode.js';
 import { openFolder } from '../../lib/data/openPictures.js';
 import { failedBelow, patiently } from '../../lib/files/passing.js';
+import { literally } from '../support/literally.js';
 import { writePictures } from '../support/pictures.js';
 
 const failure = (code: string): NodeJS.ErrnoException => Object.assign(new Error(`${code}: x`), { code, errno: -1 });
@@ -84,7 +85,7 @@ describe.runIf(process.platform === 'linux')('a picture whose file system fails'
       expect(data.train.views!(all, 16, view)).rejects.toMatchObject({
         code: 'ERR_IO',
         message: expect.stringMatching(
-          new RegExp(`^${home}, the folder of the pictures, cannot be read: ${why.source}`),
+          new RegExp(`^${literally(home)}, the folder of the pictures, cannot be read: ${why.source}`),
         ),
       });
     await rename(home, hidden);
