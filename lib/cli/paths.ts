@@ -25,11 +25,14 @@ export function lookAt(...paths: Looked[]): void {
   throw new VlltrError(code, refused.map(({ message }) => message).join('\n'));
 }
 
-/** The data, and the folder that its paths start from. */
-export const dataPaths = (data: string | undefined, { images }: { images?: string }): Looked[] => [
-  [data !== undefined && isIconLt(data) ? undefined : data, expectData],
-  [images, expectImages],
-];
+/** The data, and the folder that its paths start from; Icon-LT has neither, and refuses one by what it is. */
+export const dataPaths = (data: string | undefined, { images }: { images?: string }): Looked[] =>
+  data !== undefined && isIconLt(data)
+    ? []
+    : [
+        [data, expectData],
+        [images, expectImages],
+      ];
 
 /** What trainings name. A dry run tells of models that are missing among the rest. */
 interface TrainingPaths extends RunOptions {

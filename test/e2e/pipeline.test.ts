@@ -254,6 +254,12 @@ describe('the command line answers at once', () => {
     expect([empty.code, resumed.code, ...empty.loaded, ...resumed.loaded]).toEqual([1, 1]);
   });
 
+  it('--images beside Icon-LT is wrong, whatever is there', async () => {
+    const { code, stderr } = await cli(['pretrain', 'icon-lt-12', '--images', at('missing'), '--run', at('none')]);
+    expect(stderr).toContain('--images is about data of your own; icon-lt-12 is drawn here');
+    expect(code).toBe(2);
+  });
+
   it('predict goes on where one picture of two is there, and gives programs their JSON', async () => {
     for (const args of [[at('no-model.safetensors')], ['--json']]) {
       const found = await heavy(['predict', '--run', at('no-model.safetensors'), at('missing.png'), ...args]);
