@@ -135,7 +135,8 @@ Status make(const AnchorTableSource& source, AnchorTable::Data& data) {
   const int64_t anchorBytes = data.rows() * data.width * (data.split() ? 2 : 4);
   const int64_t meanBytes = data.split() ? data.classes * data.width * 4 : 0;
   const int64_t gramBytes = data.gramAt.back();
-  if (!data.anchors.reserve(anchorBytes) || !data.means.reserve(meanBytes) || !data.gram.reserve(gramBytes)) {
+  if (!data.anchors.reserveLasting(anchorBytes) || !data.means.reserveLasting(meanBytes) ||
+      !data.gram.reserveLasting(gramBytes)) {
     return Status(
         Code::kResourceExhausted,
         "anchorTable: no memory for " + std::to_string(anchorBytes + meanBytes + gramBytes) + " bytes");

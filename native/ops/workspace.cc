@@ -53,6 +53,11 @@ class Kept {
     held_ += size;
   }
 
+  size_t held() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return held_;
+  }
+
  private:
 #if defined(__SANITIZE_ADDRESS__)
   static constexpr size_t kMost = 0;  // each use is to be of memory that was had for it
@@ -74,12 +79,18 @@ class Kept {
 
 }  // namespace
 
-bool Workspace::reserve(int64_t bytes) {
+bool Workspace::reserve(int64_t bytes) { return reserve(bytes, false); }
+
+bool Workspace::reserveLasting(int64_t bytes) { return reserve(bytes, true); }
+
+int64_t Workspace::kept() { return static_cast<int64_t>(Kept::shared().held()); }
+
+bool Workspace::reserve(int64_t bytes, bool fresh) {
   memory_.reset();
   const size_t alignment = static_cast<size_t>(bytes) < kHugePage ? kAlignment : kHugePage;
   size_t size = (static_cast<size_t>(bytes) + alignment - 1) / alignment * alignment;
   if (size == 0) size = alignment;
-  void* memory = alignment == kHugePage ? Kept::shared().take(&size) : nullptr;
+  void* memory = alignment == kHugePage && !fresh ? Kept::shared().take(&size) : nullptr;
   if (memory == nullptr) {
     memory = std::aligned_alloc(alignment, size);
 #if defined(__linux__)

@@ -54,6 +54,30 @@ void isKept() {
   CHECK(moved.at(0) == large);
   moved = Workspace();
   CHECK(placeOf(16 * kMiB) == large);
+  Workspace lasting;  // as large as asked for
+  CHECK(lasting.reserveLasting(9 * kMiB));
+  CHECK(lasting.at(0) != large);
+  CHECK(placeOf(16 * kMiB) == large);
+}
+
+/** No more than 32 MiB, in four pieces: what was given back last. */
+void isBounded() {
+  const auto give = [](std::vector<Workspace>& some, int64_t bytes) {
+    std::vector<char*> places;
+    for (Workspace& each : some) places.push_back(startOf(each, bytes));
+    for (Workspace& each : some) each = Workspace();
+    return places;
+  };
+  std::vector<Workspace> large(3), small(6);
+  const std::vector<char*> places = give(large, 16 * kMiB);
+  CHECK(Workspace::kept() == 32 * kMiB);
+  CHECK(startOf(large[0], 16 * kMiB) == places[1] && startOf(large[1], 16 * kMiB) == places[2]);
+  CHECK(Workspace::kept() == 0);
+  give(small, 2 * kMiB);
+  CHECK(Workspace::kept() == 8 * kMiB);
+  placeOf(40 * kMiB);
+  placeOf(kMiB);
+  CHECK(Workspace::kept() == 8 * kMiB);
 }
 #endif
 
@@ -83,6 +107,7 @@ int main() {
   sizes();
 #if !defined(__SANITIZE_ADDRESS__)
   isKept();
+  isBounded();
 #endif
   threads();
   return 0;
