@@ -26,7 +26,8 @@ struct Attention {
   Doubles dx, dwq, dwk, dgammaQ, dbetaQ, dgammaK, dbetaK;
   double dlogitScale = 0;
   double logitTerms = 0;
-  double attentionTerms = 0;  // of what flows back into u: before the image and its projection on G cancel
+  double dlogitScaleTerms = 0;  // the sum of them all, each logit's by its own
+  double attentionTerms = 0;    // of what flows back into u: before the image and its projection on G cancel
   /** How far anchors cancel in G at worst: (sum_m a_m ||T_m|| / ||G||)^2, which magnifies rounding in aᵀ K a.
    */
   double cancellation = 1;
@@ -148,7 +149,7 @@ inline void Attention::run() {
         contributions[tile * perClass + m] = scale * a[m] * dot(unit.data(), t + m * d) / gDivisor;
 
       const double dz = dlogits[tile];
-      dlogitScale += dz * logits[tile];
+      dlogitScale += dz * logits[tile], dlogitScaleTerms += std::abs(dz) * terms;
       for (size_t i = 0; i < d; ++i) {
         dunit[i] += scale * dz * g[i] / gDivisor;
         const double through = detachNorm || gLength <= 1e-12 ? 0 : along * g[i] / gDivisor;
