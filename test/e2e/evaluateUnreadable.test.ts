@@ -75,3 +75,17 @@ it('pictures of which none can be read are an error all the same', async () => {
     for (const i of [0, 1]) writeFileSync(at('hollow', 'test', label, `${i}.png`), 'no picture');
   await expect(evaluate('hollow', '--skip-unreadable')).rejects.toThrow(/^6 of 6 pictures cannot be read:/);
 });
+
+it('a training that they stop at its end loses nothing, and is told how it goes on', async () => {
+  cpSync(at('torn'), at('mended'), { recursive: true });
+  const args = ['--run', at('s3'), '--head', 'linear', '--steps', '3', ...FAST];
+  const stopped = command('finetune', at('mended'), ...from(), ...args);
+  const goesOn = `Nothing of the run is lost: vl-ltr finetune --run ${at('s3')} --resume goes on when they are mended`;
+  await expect(stopped).rejects.toThrow(/^2 of 6 pictures cannot be read:\n/);
+  await expect(stopped).rejects.toThrow(goesOn);
+  const weights = readFileSync(at('s3', 'model.safetensors'));
+  for (const file of bad('mended')) rmSync(file);
+  await command('finetune', '--run', at('s3'), '--resume');
+  expect(readFileSync(at('s3', 'model.safetensors'))).toEqual(weights);
+  expect(json('s3', 'summary.json').results.test).toHaveLength(1);
+});

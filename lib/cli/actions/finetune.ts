@@ -26,6 +26,7 @@ import { checkTrainedOn, dataDigest, holdOutFor, openClip } from './models.js';
 import { openData } from './openData.js';
 import { sayPresetNotes } from './presetNotes.js';
 import { showTraining } from './progress.js';
+import { resumable } from './readablePictures.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 import { writeRunReport } from './runReport.js';
 import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
@@ -102,7 +103,10 @@ const ALPHA_FROM: Record<string, string> = {
 };
 
 /** Runs `vl-ltr finetune`. */
-export async function run(argument: string | undefined, given: FinetuneCommand, command: Command): Promise<void> {
+export const run = (argument: string | undefined, given: FinetuneCommand, command: Command): Promise<void> =>
+  resumable('finetune', given.run, () => trained(argument, given, command));
+
+async function trained(argument: string | undefined, given: FinetuneCommand, command: Command): Promise<void> {
   const { flags, said } = await told(command, argument, given);
   const { data: dataArgument, how, preset, presetIsNew } = await inherit(flags.data, flags, flags.from);
   const settings = finetuneSettings(dataArgument, flags, preset);

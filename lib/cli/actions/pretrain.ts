@@ -28,6 +28,7 @@ import { dataDigest, holdOutFor, openClip, openTeacher } from './models.js';
 import { openData } from './openData.js';
 import { sayPresetNotes } from './presetNotes.js';
 import { showTraining } from './progress.js';
+import { resumable } from './readablePictures.js';
 import { beginRun, refuseOccupied } from './runFolder.js';
 import { type RunReport, writeRunReport } from './runReport.js';
 import { accuracyTables, type SummaryRow, summaryRow } from './tables.js';
@@ -73,7 +74,10 @@ function pretrainSettings(data: string, flags: PretrainCommand, preset?: PaperPr
 }
 
 /** Runs `vl-ltr pretrain`. */
-export async function run(argument: string | undefined, options: PretrainCommand, command: Command): Promise<void> {
+export const run = (argument: string | undefined, given: PretrainCommand, command: Command): Promise<void> =>
+  resumable('pretrain', given.run, () => trained(argument, given, command));
+
+async function trained(argument: string | undefined, options: PretrainCommand, command: Command): Promise<void> {
   const { flags, said } = await told(command, argument, options);
   const { data: dataArgument } = flags;
   check(dataArgument !== undefined, 'ERR_USAGE', () => {
@@ -177,7 +181,8 @@ export async function run(argument: string | undefined, options: PretrainCommand
   await writeRunReport(flags.run, { title: `Stage 1 on ${data.name}`, bounds: data.shots, ...reported });
   if (flags.json) print(summary);
   else print(shown.join('\n') || `${data.name} has neither val nor test: stage 1 could not be evaluated`);
-  say(`${join(flags.run, 'model.safetensors')}; next: vl-ltr finetune ${dataArgument} --from ${flags.run} --run DIR`);
+  const next = `vl-ltr finetune ${dataArgument} --from ${flags.run} --run DIR`;
+  say(`${join(flags.run, 'model.safetensors')} and report.html; next: ${next}`);
 }
 
 const summarised = ({ rows, textToImage: share }: Stage1Evaluation) => ({

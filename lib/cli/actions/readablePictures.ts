@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { subset } from '../../data/subset.js';
 import type { ImageSource } from '../../data/types.js';
 import { reasonLines, UnreadablePictures } from '../../data/unreadablePictures.js';
@@ -42,6 +44,21 @@ export async function onReadable<T>(
     );
     const leftOut = Array.from(reasons, ([i, reason]) => ({ image: images.id(i), error: reason }));
     return { images: kept, leftOut, found: await look(kept) };
+  }
+}
+
+/**
+ * Runs a training, which pictures of val or test stop where they cannot be read, as late as after its last update: says that
+ * nothing is lost, and how it goes on.
+ * @throws what `train` throws
+ */
+export async function resumable(command: string, run: string, train: () => Promise<void>): Promise<void> {
+  try {
+    await train();
+  } catch (error) {
+    if (!(error instanceof UnreadablePictures) || !existsSync(join(run, 'config.json'))) throw error;
+    const goesOn = `vl-ltr ${command} --run ${run} --resume goes on when they are mended, or gone from val and test.`;
+    throw new VlltrError('ERR_DATA', `${error.message}\nNothing of the run is lost: ${goesOn}`, { cause: error });
   }
 }
 
