@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { clipPath } from './actions/modelPath.js';
+import { expectClip } from './actions/modelKind.js';
 import { anchorFlags } from './anchorFlags.js';
 import { dataFlags, loaderFlags } from './dataFlags.js';
 import { integer, lazily } from './options.js';
@@ -34,7 +34,8 @@ and the preset are the run's unless they are named anew.
     .action(
       lazily(
         () => import('./actions/anchors.js'),
-        (data, flags) => lookAt([flags.dryRun ? undefined : flags.run, clipPath], ...dataPaths(data, flags)),
+        (data, flags) =>
+          lookAt([flags.dryRun ? undefined : flags.run, expectClip], ...dataPaths(data, flags, flags.run)),
       ),
     );
 }

@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
+import { expectFilePlace } from '../files/expectPath.js';
 import { TEACHER_OPTIONS } from '../presets/iconLt.js';
 import { captureFlags } from './captureFlags.js';
 import { lazily, natural, positive, runOptions } from './options.js';
 import { lookAtTraining } from './paths.js';
 import { contrastiveFlags, scheduleOption } from './trainFlags.js';
+
+const expectWeights = (path: string): void => expectFilePlace(path, '--out', 'the weights');
 
 /** Adds `vl-ltr clip`. */
 export function register(program: Command): void {
@@ -27,7 +30,7 @@ interrupted: run it again with --resume.`,
     .action(
       lazily(
         () => import('./actions/clip.js'),
-        (flags, command) => lookAtTraining(command, undefined, flags),
+        (flags, command) => lookAtTraining(command, undefined, flags, [flags.out, expectWeights]),
       ),
     );
 }

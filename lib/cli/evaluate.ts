@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { anyPath, classifierPath } from './actions/modelPath.js';
+import { expectAny, expectClassifier } from './actions/modelKind.js';
 import { dataFlags, workersFlag } from './dataFlags.js';
 import { lazily } from './options.js';
 import { dataPaths, lookAt } from './paths.js';
@@ -38,7 +38,8 @@ With --skip-unreadable the others are evaluated; terminal, report and JSON say o
     .action(
       lazily(
         () => import('./actions/evaluate.js'),
-        (data, flags) => lookAt([flags.run, anyPath], [flags.baseline, classifierPath], ...dataPaths(data, flags)),
+        (data, flags) =>
+          lookAt([flags.run, expectAny], [flags.baseline, expectClassifier], ...dataPaths(data, flags, flags.run)),
       ),
     );
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { anyPath } from './actions/modelPath.js';
+import { expectFolderPlace } from '../files/expectPath.js';
+import { expectAny } from './actions/modelKind.js';
 import { lazily } from './options.js';
 import { lookAt } from './paths.js';
 
@@ -26,7 +27,7 @@ anchors.json        {"classes": [...], "counts": [...], "sentences": [[...], ...
     .action(
       lazily(
         () => import('./actions/export.js'),
-        (run) => lookAt([run, anyPath]),
+        (run, { out }) => lookAt([run, expectAny], [out, (path) => expectFolderPlace(path, '--out')]),
       ),
     );
 }

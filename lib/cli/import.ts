@@ -1,10 +1,9 @@
 import { type Command, Option } from 'commander';
-import { expectCheckpoint } from '../clip/checkpoint/modelFiles.js';
-import { expectPath } from '../files/expectPath.js';
+import { expectTensors } from '../clip/checkpoint/open.js';
+import { expectFolderPlace } from '../files/expectPath.js';
+import { classNames } from './actions/classNames.js';
 import { lazily, natural, share } from './options.js';
 import { dataPaths, lookAt } from './paths.js';
-
-const expectNames = (path: string): void => expectPath(path, 'a file of class names');
 
 /** Adds `vl-ltr import`. */
 export function register(program: Command): void {
@@ -48,7 +47,13 @@ alone, its classes are the data's in the data's order (sorted by folder); with -
     .action(
       lazily(
         () => import('./actions/import.js'),
-        (file, { classes, data }) => lookAt([file, expectCheckpoint], [classes, expectNames], ...dataPaths(data, {})),
+        (file, { out, classes, data }) =>
+          lookAt(
+            [file, expectTensors],
+            [out, (path) => expectFolderPlace(path, '--out')],
+            [classes, classNames],
+            ...dataPaths(data, {}),
+          ),
       ),
     );
 }

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { check } from '../errors.js';
-import { expectPath } from '../files/expectPath.js';
-import { anyPath } from './actions/modelPath.js';
+import { expectFile } from '../files/expectPath.js';
+import { isFolder } from '../files/folder.js';
+import { expectAny } from './actions/modelKind.js';
 import type { PredictCommand } from './actions/predict.js';
+import { expectPredictions } from './actions/predictionFile.js';
 import { dataFlags, workersFlag } from './dataFlags.js';
 import { forceOption, lazily, natural } from './options.js';
 import { dataPaths, type Looked, lookAt } from './paths.js';
@@ -21,13 +23,13 @@ function checkUsage(files: string[], flags: PredictCommand): void {
 }
 
 /**
- * Pictures, where none of them is there: those that are would be recognised all the same, and for programs each has its
+ * Pictures, where none of them is a file: those that are would be recognised all the same, and for programs each has its
  * place in the JSON.
  */
 const picturePaths = (files: string[], { json }: PredictCommand): Looked[] =>
-  json || files.some((file) => existsSync(file)) ? [] : files.map((file) => [file, expectPicture]);
+  json || files.some((file) => existsSync(file) && !isFolder(file)) ? [] : files.map((file) => [file, expectPicture]);
 
-const expectPicture = (path: string): void => expectPath(path, 'a picture');
+const expectPicture = (path: string): void => expectFile(path, 'a picture');
 
 /** Adds `vl-ltr predict`. */
 export function register(program: Command): void {
@@ -66,9 +68,14 @@ that cannot be read. --out holds all of them or is not there; what was broken of
     .action(
       lazily(
         () => import('./actions/predict.js'),
-        (files, flags) => {
+        async (files, flags) => {
           checkUsage(files, flags);
-          lookAt([flags.run, anyPath], ...dataPaths(flags.data, flags), ...picturePaths(files, flags));
+          await lookAt(
+            [flags.run, expectAny],
+            [flags.out, (out) => expectPredictions({ ...flags, out })],
+            ...dataPaths(flags.data, flags, flags.run),
+            ...picturePaths(files, flags),
+          );
         },
       ),
     );

@@ -1,5 +1,9 @@
 import { type Command, Option } from 'commander';
+import { expectFilePlace } from '../files/expectPath.js';
 import { integer, lazily } from './options.js';
+import { lookAt } from './paths.js';
+
+const expectReport = (path: string): void => expectFilePlace(path, '--json', 'the report');
 
 /** Adds `vl-ltr selftest`. */
 export function register(program: Command): void {
@@ -28,5 +32,10 @@ export function register(program: Command): void {
       '\nExits 1 if a check fails. Of a processor each instruction set that it has is checked in a process of its own;' +
         '\nVLLTR_ISA names one alone. It takes no compiler: what is checked is what is installed.',
     )
-    .action(lazily(() => import('./actions/selftest.js')));
+    .action(
+      lazily(
+        () => import('./actions/selftest.js'),
+        ({ json }) => lookAt([json, expectReport]),
+      ),
+    );
 }

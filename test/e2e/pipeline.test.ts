@@ -189,7 +189,14 @@ describe('the command line answers at once', () => {
   let traces = 0;
   beforeAll(() => {
     mkdirSync(at('empty'));
-    writeFileSync(at('no-model.safetensors'), '');
+    mkdirSync(at('bare/train/a'), { recursive: true });
+    writeFileSync(at('file'), '<html>');
+    writeFileSync(at('nothing'), '');
+    // A model as far as its first bytes tell.
+    writeFileSync(
+      at('no-model.safetensors'),
+      Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('{}')]),
+    );
   });
   /** Runs a command and says which of the heavy packages it loaded. */
   async function heavy(args: string[]) {
@@ -221,7 +228,7 @@ describe('the command line answers at once', () => {
   });
 
   it('a command that runs does load it', async () => {
-    const found = await heavy(['evaluate', at('empty'), '--run', at('no-model.safetensors')]);
+    const found = await heavy(['evaluate', at('bare'), '--run', at('no-model.safetensors')]);
     expect(found.code).toBe(1);
     expect(found.loaded).toContain('@tensorflow');
   });
@@ -246,8 +253,112 @@ describe('the command line answers at once', () => {
     expect(found.stdout).toBe('');
   });
 
+  it.each([
+    ['data of no layout', 'pretrain', () => [at('empty')], /empty has no folder train; expected/],
+    [
+      'data of no known kind',
+      'evaluate',
+      () => [at('file'), '--run', at('no-model.safetensors')],
+      /file is a file; exp/,
+    ],
+    [
+      'data of another layout',
+      'demo',
+      () => ['--data', at('bare'), '--format', 'csv'],
+      /bare has no data of the format c/,
+    ],
+    [
+      'a file for pictures',
+      'pretrain',
+      () => [at('bare'), '--images', at('file')],
+      /file is a file; expected the folder/,
+    ],
+    [
+      'a web page for a model',
+      'pretrain',
+      () => [at('bare'), '--from', at('file')],
+      /file has 6 bytes; expected a check/,
+    ],
+    ['an empty teacher', 'pretrain', () => [at('bare'), '--teacher', at('nothing')], /nothing has 0 bytes; expected a/],
+    [
+      'an empty model',
+      'predict',
+      () => ['--run', at('nothing'), at('icon.png')],
+      /nothing has 0 bytes; expected a check/,
+    ],
+    [
+      'a folder for a picture',
+      'predict',
+      () => ['--run', at('no-model.safetensors'), at('bare')],
+      /bare is a folder; exp/,
+    ],
+    [
+      'a CLIP for a baseline',
+      'evaluate',
+      () => ['--run', at('stage2'), '--baseline', at('stage1')],
+      /is a CLIP model \(.*\); expected a classifier/,
+    ],
+    [
+      'a classifier to begin with',
+      'finetune',
+      () => [at('bare'), '--from', at('stage2')],
+      /is a classifier \(.*\); expected a CLIP model/,
+    ],
+    [
+      'a file for a checkpoint',
+      'import',
+      () => [at('nothing'), '--out', at('o')],
+      /nothing has 0 bytes; expected a check/,
+    ],
+    [
+      'no class names',
+      'import',
+      () => [at('stage1'), '--out', at('o'), '--classes', at('nothing')],
+      /has 0 class names/,
+    ],
+    [
+      'a folder of names',
+      'import',
+      () => [at('stage1'), '--out', at('o'), '--classes', at('bare')],
+      /bare is a folder/,
+    ],
+  ])('the wrong thing at a path: %s', async (_, command, args, message) => {
+    const found = await heavy([command, ...args()]);
+    expect(found.stderr).toMatch(message);
+    expect(found.stdout).toBe('');
+    expect([found.code, ...found.loaded]).toEqual([1]);
+  });
+
+  it.each([
+    ['pretrain', () => [at('bare'), '--run', at('file')], /--run \S*file is a file; expected a folder$/m],
+    ['clip', () => ['--run', at('file/deep')], /--run \S*deep cannot be made: \S*file is a file; expected a folder$/m],
+    ['clip', () => ['--out', at('bare')], /--out \S*bare is a folder; expected a file for the weights/],
+    ['export', () => [at('stage1'), '--out', at('file')], /--out \S*file is a file; expected a folder/],
+    ['import', () => [at('stage1'), '--out', at('file')], /--out \S*file is a file; expected a folder/],
+    [
+      'predict',
+      () => ['--run', at('stage2'), '--split', 'test', '--out', at('file/p.jsonl')],
+      /--out \S*p\.jsonl cannot be written: \S*file is a file; expected a folder/,
+    ],
+    [
+      'selftest',
+      () => ['--device', 'cpu', '--json', at('bare')],
+      /--json \S*bare is a folder; expected a file for the rep/,
+    ],
+  ])('nothing can be written there: %s', async (command, args, message) => {
+    const found = await heavy([command, ...args()]);
+    expect(found.stderr).toMatch(message);
+    expect([found.code, found.stdout, ...found.loaded]).toEqual([2, '']);
+  });
+
+  it('predictions that are there', async () => {
+    const found = await heavy(['predict', '--run', at('stage2'), '--split', 'test', '--out', at('file')]);
+    expect(found.stderr).toMatch(/file exists already; add --force to replace it/);
+    expect([found.code, ...found.loaded]).toEqual([1]);
+  });
+
   it('a folder without a model, and a run that cannot be resumed', async () => {
-    const empty = await heavy(['evaluate', at('empty'), '--run', at('empty')]);
+    const empty = await heavy(['evaluate', at('bare'), '--run', at('empty')]);
     expect(empty.stderr).toMatch(/empty has no model\.safetensors; expected a run/);
     const resumed = await heavy(['pretrain', '--run', at('empty'), '--resume']);
     expect(resumed.stderr).toContain('holds no pretrain run to resume');

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadClip, saveClip } from '../../clip/checkpoint/index.js';
 import type { Activation, ClipConfig } from '../../clip/config.js';
-import { check, VlltrError } from '../../errors.js';
+import { check } from '../../errors.js';
 import { writeJson } from '../../files/atomic.js';
 import { ready } from '../../runtime/ready.js';
 import { tf } from '../../runtime/tf.js';
@@ -11,6 +11,7 @@ import { importClassifier } from '../../stages/importClassifier.js';
 import { type Classifier, saveClassifier } from '../../stages/modelFile.js';
 import { dataName } from '../dataName.js';
 import { print, say } from '../terminal.js';
+import { classNames } from './classNames.js';
 import { openData } from './openData.js';
 
 /** The options of the command line. */
@@ -99,37 +100,4 @@ function summary({ kind, config, classes, anchors }: Found): string {
   const activation = visual.kind === 'vit' && kind === 'clip' ? `, ${visual.activation ?? 'quick_gelu'}` : '';
   const head = classes === undefined ? '' : `, ${classes} classes${anchors ? `, ${anchors} anchors` : ''}`;
   return `${encoder}, ${visual.imageSize} pixels, D = ${embedDim}${activation}${head}`;
-}
-
-/** Class names from a file: JSON (names, or objects with `id` and `name` as iNaturalist's categories), else one a line. */
-function classNames(path: string): string[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new VlltrError('ERR_DATA', `${path} cannot be read: ${(cause as Error).message}`, { cause });
-  }
-  const names = text.trimStart().startsWith('[')
-    ? jsonNames(path, text)
-    : text.split(/\r?\n/).filter((line) => line.trim());
-  const distinct = new Set(names).size === names.length;
-  check(
-    names.length > 0 && distinct,
-    'ERR_DATA',
-    () => `${path} has ${names.length} class names; expected distinct ones`,
-  );
-  return names;
-}
-
-function jsonNames(path: string, text: string): string[] {
-  try {
-    const items = JSON.parse(text) as (string | { id: number; name: string })[];
-    if (items.every((item) => typeof item === 'string')) return items as string[];
-    const named = items as { id: number; name: string }[];
-    if (named.every((item) => typeof item?.name === 'string' && typeof item.id === 'number'))
-      return [...named].sort((a, b) => a.id - b.id).map(({ name }) => name);
-  } catch (cause) {
-    throw new VlltrError('ERR_DATA', `${path} is no JSON: ${(cause as Error).message}`, { cause });
-  }
-  throw new VlltrError('ERR_DATA', `${path} has no class names; expected strings, or objects with id and name`);
 }

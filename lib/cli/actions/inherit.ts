@@ -33,7 +33,7 @@ const PLACED = ['format', 'images', 'columns'] as const;
 const MEANT = ['authorsText', 'shots'] as const;
 
 /** config.json of a run, named by its folder or its model file. */
-async function runData(run: string | undefined): Promise<RunData> {
+export async function runData(run: string | undefined): Promise<RunData> {
   if (run === undefined || !existsSync(run)) return {};
   const path = join(isFolder(run) ? run : dirname(run), 'config.json');
   const found = existsSync(path) ? await readJson<RunData>(path) : {};

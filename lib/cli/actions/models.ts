@@ -3,30 +3,11 @@ import { resolve } from 'node:path';
 import { type LoadedClip, loadClip } from '../../clip/checkpoint/index.js';
 import type { LongTailData } from '../../data/types.js';
 import { check, VlltrError } from '../../errors.js';
-import { inspectSafetensors } from '../../files/safetensors.js';
 import { shippedTeacher } from '../../presets/teacher.js';
 import { shortHash } from '../../runtime/paths.js';
 import { type Classifier, loadClassifier } from '../../stages/modelFile.js';
+import { expectKind } from './modelKind.js';
 import { classifierPath, clipPath } from './modelPath.js';
-
-/** Kinds of model files by the format in their metadata, and the command that writes them. */
-const KINDS: Record<string, string> = {
-  'vl-ltr-clip': 'a CLIP model (vl-ltr pretrain or clip)',
-  'vl-ltr-classifier': 'a classifier (vl-ltr finetune)',
-  'vl-ltr-anchors': 'a file of anchors (vl-ltr anchors)',
-  'vl-ltr-training-state': 'a training checkpoint (resume it with --resume)',
-};
-
-/** Refuses another kind of model file than the one wanted. Of CLIP models those of other programs are read, too. */
-async function expectKind(path: string, format: string): Promise<void> {
-  if (format === 'vl-ltr-clip' && !path.endsWith('.safetensors')) return;
-  const { metadata } = await inspectSafetensors(path);
-  const found = KINDS[metadata.format ?? ''];
-  const foreign = format === 'vl-ltr-clip' && found === undefined;
-  check(metadata.format === format || foreign, 'ERR_CHECKPOINT', () => {
-    return `${path} is ${found ?? 'a file of another program'}; expected ${KINDS[format]}`;
-  });
-}
 
 /**
  * A CLIP model from a run folder, a file, or (`undefined`) the one that ships.

@@ -3,7 +3,7 @@ import { appendFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { check } from '../../errors.js';
 import { PARTIAL_SUFFIX as PARTIAL, writeAtomic, writing } from '../../files/atomic.js';
-import { isFolder } from '../../files/folder.js';
+import { expectFilePlace } from '../../files/expectPath.js';
 import { suggestion } from '../../near.js';
 import { holdOut } from './runLock.js';
 
@@ -36,16 +36,8 @@ export class PredictionFile {
    *   ERR_IO where the file system refuses
    */
   static async open(flags: PredictionFileFlags, about: object, chunk: number): Promise<PredictionFile> {
-    check(!isFolder(flags.out), 'ERR_USAGE', () => {
-      return `--out ${flags.out} is a folder; expected a file for the predictions`;
-    });
-    const { out, resume } = flags;
-    check(!resume || existsSync(`${out}${PARTIAL}`) || existsSync(out), 'ERR_CHECKPOINT', () => {
-      const others = unfinishedIn(dirname(out));
-      const near = others.length > 0 ? `; beside it, ${suggestion(basename(out), others)}` : '';
-      return `${out} has no unfinished predictions to go on with${near} (new ones begin without --resume)`;
-    });
-    const release = await holdOut(out);
+    expectPredictions(flags);
+    const release = await holdOut(flags.out);
     try {
       return await PredictionFile.begin(flags, about, chunk, release);
     } catch (error) {
@@ -55,17 +47,17 @@ export class PredictionFile {
   }
 
   private static async begin(
-    { out, resume, force }: PredictionFileFlags,
+    flags: PredictionFileFlags,
     about: object,
     chunk: number,
     release: () => void,
   ): Promise<PredictionFile> {
+    // Another process may have ended meanwhile.
+    expectPredictions(flags);
+    const { out, resume, force } = flags;
     const partial = `${out}${PARTIAL}`;
     const head = JSON.stringify(about);
     const begun = existsSync(partial);
-    check(force || (resume && begun) || !existsSync(out), 'ERR_CHECKPOINT', () => {
-      return `${out} exists already; add --force to replace it`;
-    });
     if (begun) {
       check(force || resume, 'ERR_CHECKPOINT', () => {
         return `${partial} holds unfinished predictions; add --resume to go on, or --force to begin anew`;
@@ -102,6 +94,23 @@ export class PredictionFile {
     await rm(this.partial);
     this.release();
   }
+}
+
+/**
+ * Refuses a place where these predictions cannot be written.
+ * @throws VlltrError ERR_USAGE as `expectFilePlace`; ERR_CHECKPOINT where others are there, or none to go on with
+ */
+export function expectPredictions({ out, resume, force }: PredictionFileFlags): void {
+  expectFilePlace(out, '--out', 'the predictions');
+  const begun = existsSync(`${out}${PARTIAL}`);
+  check(!resume || begun || existsSync(out), 'ERR_CHECKPOINT', () => {
+    const others = unfinishedIn(dirname(out));
+    const near = others.length > 0 ? `; beside it, ${suggestion(basename(out), others)}` : '';
+    return `${out} has no unfinished predictions to go on with${near} (new ones begin without --resume)`;
+  });
+  check(force || (resume && begun) || !existsSync(out), 'ERR_CHECKPOINT', () => {
+    return `${out} exists already; add --force to replace it`;
+  });
 }
 
 /** Names of the files in a folder whose predictions are unfinished. */

@@ -2,7 +2,6 @@ import type { LoadedClip } from '../../clip/checkpoint/index.js';
 import type { ClipConfig } from '../../clip/config.js';
 import type { ImageSource, LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
-import { inspectSafetensors } from '../../files/safetensors.js';
 import { classCounts } from '../../stages/accuracy.js';
 import { importClassifier } from '../../stages/importClassifier.js';
 import { anchorsOf, classScores, type Recognition, recognise } from '../../stages/inspect.js';
@@ -11,6 +10,7 @@ import { explain, type SentenceShare } from '../../stages/recognise.js';
 import { TextBank } from '../../stages/textBank.js';
 import { textRecogniser } from '../../stages/textRecogniser.js';
 import { say } from '../terminal.js';
+import { ownFormat } from './modelKind.js';
 import { anyPath } from './modelPath.js';
 import { checkClasses, checkTrainedOn, openClassifier, openClip } from './models.js';
 
@@ -26,8 +26,8 @@ export type AnyModel = { path: string; config: ClipConfig } & (
  */
 export async function openAny(run: string): Promise<AnyModel> {
   const path = anyPath(run);
-  const own = path.endsWith('.safetensors') ? (await inspectSafetensors(path)).metadata.format : undefined;
-  if (own?.startsWith('vl-ltr') && own !== 'vl-ltr-clip') {
+  const own = await ownFormat(path);
+  if (own !== undefined && own !== 'vl-ltr-clip') {
     const classifier = await openClassifier(path);
     return { kind: 'classifier', path, config: classifier.config, classifier, foreign: false };
   }

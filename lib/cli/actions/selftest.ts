@@ -1,8 +1,8 @@
-import { writeFileSync } from 'node:fs';
 import type { Addon } from '../../../bindings/addon.js';
 import type { SelftestOp, SelftestReport, SelftestTiming } from '../../../bindings/cuda.js';
 import { loadAddon } from '../../../bindings/load.js';
 import { check } from '../../errors.js';
+import { writeJson } from '../../files/atomic.js';
 import { describeCards } from '../../runtime/cards.js';
 import { checkProcessor } from '../../runtime/processorChecks.js';
 import { green, print, red, say, table, yellow } from '../terminal.js';
@@ -42,7 +42,7 @@ export async function run(
   }
   const timings = report?.ops.flatMap((op) => op.timings) ?? [];
   if (timings.length > 0) print(timingTable(timings));
-  if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (options.json) await writeJson(options.json, report);
   if (!report?.ok) process.exitCode = 1;
 }
 
@@ -76,7 +76,7 @@ async function runOnProcessor(
     ok &&= found.every(({ failed }) => failed === 0);
     isas.push({ isa, ops: found });
   }
-  if (options.json) writeFileSync(options.json, `${JSON.stringify({ ok, seed, threads, isas }, null, 2)}\n`);
+  if (options.json) await writeJson(options.json, { ok, seed, threads, isas });
   if (!ok) process.exitCode = 1;
 }
 

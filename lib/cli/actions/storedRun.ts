@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { check } from '../../errors.js';
 import { readJson } from '../../files/atomic.js';
-import { isFolder } from '../../files/folder.js';
+import { expectFolderPlace } from '../../files/expectPath.js';
 
 /** config.json of a run, as far as the commands look at it. */
 export interface StoredConfig {
@@ -20,5 +19,5 @@ export async function storedConfig(dir: string): Promise<StoredConfig | undefine
 
 /** Refuses a file where the folder of a run is wanted. @throws VlltrError ERR_USAGE */
 export function refuseFile(run: string): void {
-  check(isFolder(run) || !existsSync(run), 'ERR_USAGE', () => `--run ${run} is a file; expected a folder`);
+  expectFolderPlace(run, '--run');
 }

@@ -1,4 +1,4 @@
-import { expectPath } from '../../files/expectPath.js';
+import { expectFolder, expectPath } from '../../files/expectPath.js';
 
 /** What a folder of pictures looks like, for messages. */
 export const FOLDER_LOOKS = 'train/<class>/pictures';
@@ -7,5 +7,5 @@ export const FOLDER_LOOKS = 'train/<class>/pictures';
 export const expectData = (path: string): void =>
   expectPath(path, `a folder that holds ${FOLDER_LOOKS}, or another known layout`);
 
-/** Refuses a folder of pictures that is not there. @throws VlltrError ERR_DATA */
-export const expectImages = (path: string): void => expectPath(path, 'the folder of the pictures');
+/** Refuses what is no folder of pictures. @throws VlltrError ERR_DATA */
+export const expectImages = (path: string): void => expectFolder(path, 'the folder of the pictures');
