@@ -1,7 +1,8 @@
 import { check, VlltrError } from '../errors.js';
+import { plural } from '../plural.js';
 import { noteContents, noteListedTwice, noteMissing } from './checkPictures.js';
 import { type ClassTextOptions, corpusText } from './classText.js';
-import { type Finding, Findings, type Note, plural } from './findings.js';
+import { type Finding, Findings, type Note } from './findings.js';
 import { readListing } from './formats/index.js';
 import { Complaints, type Format, type Listing, type ReadOptions, SPLITS, type Split } from './formats/listing.js';
 import { checkHoldOut } from './holdOut.js';

@@ -26,9 +26,6 @@ export interface Finding {
 /** Takes a finding. */
 export type Note = (severity: Finding['severity'], kind: Finding['kind'], message: string, items?: string[]) => void;
 
-/** `1 class`, `2 classes` */
-export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
-
 /** Findings in the order of their severity, then as they were noted. */
 export class Findings {
   private readonly noted: Finding[] = [];

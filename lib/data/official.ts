@@ -1,4 +1,5 @@
-import { type Note, plural } from './findings.js';
+import { plural } from '../plural.js';
+import type { Note } from './findings.js';
 import type { Format, Listing, Split } from './formats/listing.js';
 
 /** What a published data set has. Counts: METHOD.md, "Datasets"; the authors' and Decoupling's lists agree. */

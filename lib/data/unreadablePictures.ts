@@ -1,6 +1,6 @@
 import { VlltrError } from '../errors.js';
+import { plural } from '../plural.js';
 import { type View, viewsEach } from '../training/views.js';
-import { plural } from './findings.js';
 import type { ImageSource } from './types.js';
 
 /** Views made at a time, of each of which nothing is kept. */

@@ -1,5 +1,6 @@
+import { plural } from '../plural.js';
 import { AXIS, color, drawing, legend, responsive, WIDE } from './charts.js';
-import { methodName, percent, plural, splitName } from './format.js';
+import { methodName, percent, splitName } from './format.js';
 import { type Html, html } from './html.js';
 import type { ReportData } from './types.js';
 

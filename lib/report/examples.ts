@@ -1,6 +1,7 @@
 import { shotGroup } from '../data/shots.js';
+import { plural } from '../plural.js';
 import type { SentenceShare } from '../stages/recognise.js';
-import { barWidth, capitalised, methodName, plural, signed, splitName } from './format.js';
+import { barWidth, capitalised, methodName, signed, splitName } from './format.js';
 import { type Html, html } from './html.js';
 import { pictureUri } from './pictures.js';
 import type { Example, ReportData } from './types.js';

@@ -30,9 +30,6 @@ export function signed(value: number, digits = 1): string {
   return Number(text) === 0 ? text : `${value < 0 ? '−' : '+'}${text}`;
 }
 
-/** `1 picture`, `2 pictures`. */
-export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
-
 /** What the classes and examples of a report were recognised by. */
 export const methodName = ({ method = 'VL-LTR' }: Pick<ReportData, 'method'>): string => method;
 

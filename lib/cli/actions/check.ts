@@ -1,5 +1,6 @@
 import { type ClassReport, checkData, type DataReport } from '../../data/checkData.js';
-import { type Finding, plural } from '../../data/findings.js';
+import type { Finding } from '../../data/findings.js';
+import { plural } from '../../plural.js';
 import { groupRange } from '../../report/format.js';
 import type { DataFlags } from '../dataFlags.js';
 import { Bar, print, table } from '../terminal.js';

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageSource, LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
-import { readJson, writeJson } from '../../files/atomic.js';
+import { writeJson } from '../../files/atomic.js';
 import { ready } from '../../runtime/ready.js';
 import { classCounts } from '../../stages/accuracy.js';
 import { type EvaluationRow, evaluateByText, evaluateClassifier } from '../../stages/evaluation.js';
@@ -18,6 +17,7 @@ import { onReadable } from './readablePictures.js';
 import { type AnyModel, fitClasses, heldOutOf, openAny } from './recogniser.js';
 import { evaluationFile } from './runFolder.js';
 import { writeRunReport } from './runReport.js';
+import { storedConfig } from './storedRun.js';
 import { accuracyTables } from './tables.js';
 
 /** The options of the command line. */
@@ -104,7 +104,6 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
   const file = join(flags.run, name);
   if (await isRunFolder(flags.run)) {
     await writeJson(file, outcome);
-    const config = join(flags.run, 'config.json');
     const kind = { lgr: 'VL-LTR', baseline: 'Vision-only baseline', clip: 'Class texts' };
     await writeRunReport(flags.run, {
       title: `${kind[classifier?.info.kind ?? 'clip']} on ${data.name}, ${split}`,
@@ -119,7 +118,7 @@ export async function run(argument: string | undefined, flags: EvaluateCommand):
       split,
       leftOut: leftOut.length,
       inspection: classifier && (await inspect({ ...data, [split]: images }, classifier, baseline, { split })),
-      stage1: existsSync(config) ? (await readJson<{ stage1?: string }>(config)).stage1 : undefined,
+      stage1: (await storedConfig(flags.run))?.stage1,
     });
     say(`${file} and report.html`);
   } else if (!flags.json) say(`${flags.run} is no folder of a run: nothing is written there; --json prints everything`);

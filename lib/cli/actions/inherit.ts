@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { unlike } from '../../data/formats/detect.js';
 import type { Format } from '../../data/formats/listing.js';
 import { check } from '../../errors.js';
-import { readJson } from '../../files/atomic.js';
 import { expectPath } from '../../files/expectPath.js';
 import { isFolder } from '../../files/folder.js';
 import { type PaperPreset, paperPreset } from '../../presets/paper/index.js';
@@ -11,6 +10,7 @@ import { type DataFlags, givenData } from '../dataFlags.js';
 import { dataName, isIconLt } from '../dataName.js';
 import type { PresetFlags } from '../presetFlags.js';
 import { say } from '../terminal.js';
+import { storedConfig } from './storedRun.js';
 
 /** What a run says of its data in config.json. */
 interface RunData extends DataFlags {
@@ -35,8 +35,7 @@ const MEANT = ['authorsText', 'shots'] as const;
 /** config.json of a run, named by its folder or its model file. */
 export async function runData(run: string | undefined): Promise<RunData> {
   if (run === undefined || !existsSync(run)) return {};
-  const path = join(isFolder(run) ? run : dirname(run), 'config.json');
-  const found = existsSync(path) ? await readJson<RunData>(path) : {};
+  const found: RunData = (await storedConfig(isFolder(run) ? run : dirname(run))) ?? {};
   // Models of other programs have a config.json, too.
   return typeof found.command === 'string' ? found : {};
 }

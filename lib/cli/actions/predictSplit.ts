@@ -1,6 +1,6 @@
-import { plural } from '../../data/findings.js';
 import type { LongTailData } from '../../data/types.js';
 import { check } from '../../errors.js';
+import { plural } from '../../plural.js';
 import { shortHash } from '../../runtime/paths.js';
 import { fileDigest } from '../../stages/anchorFile.js';
 import { guesses } from '../../stages/inspect.js';

@@ -1,13 +1,12 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ShotBounds } from '../../data/types.js';
-import { readJson } from '../../files/atomic.js';
 import { writeReport } from '../../report/index.js';
 import type { ReportData, ResultRow } from '../../report/types.js';
 import type { ShotAccuracy } from '../../stages/accuracy.js';
 import type { Inspection } from '../../stages/inspect.js';
 import { readMetrics } from '../../training/metrics.js';
 import { clock } from '../terminal.js';
+import { storedConfig } from './storedRun.js';
 
 /** What a command knows of a run beside what its folder holds. */
 export interface RunReport {
@@ -44,8 +43,7 @@ async function curves(dir: string): Promise<ReportData['curves']> {
 /** Writes report.html into a run folder. */
 export async function writeRunReport(dir: string, report: RunReport): Promise<void> {
   const { rows = [], inspection, split = inspection?.split, stage1 } = report;
-  const path = join(dir, 'config.json');
-  const config = existsSync(path) ? await readJson<Record<string, unknown>>(path) : undefined;
+  const config = await storedConfig(dir);
   const before = stage1 ? await curves(stage1) : [];
   const all = [...before, ...(await curves(dir))];
   const seconds = all

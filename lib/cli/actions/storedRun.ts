@@ -8,6 +8,8 @@ export interface StoredConfig {
   command?: string;
   /** What the command line said that began the run, which `--resume` takes over. */
   commandLine?: Record<string, unknown>;
+  /** Folder of the stage-1 run that a finetune continues. */
+  stage1?: string;
   [key: string]: unknown;
 }
 
